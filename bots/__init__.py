@@ -1,0 +1,1 @@
+"""Chat platforms and the command line around the engine."""

@@ -1,0 +1,1 @@
+"""The slack_bot adapter."""

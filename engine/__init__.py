@@ -1,0 +1,1 @@
+"""The agent engine: memory, turns and tools; knows no chat platform and no SQL."""

@@ -1,0 +1,80 @@
+"""The ChatModel port, and its OpenAI-compatible implementation.
+
+A request is sections plus canonical messages; how they look on the wire is the model's business.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from engine.records import TokenUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A function the model may call.
+
+    Attributes:
+        parameters: JSON schema of its arguments, an object with ``additionalProperties`` false.
+    """
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call as the model wrote it; ``arguments`` is its JSON text, not yet validated."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """One model call.
+
+    Attributes:
+        system: System text, core memory and counts: the prefix.
+        messages: Canonical chat.completions message objects as JSON text (``Message.payload``):
+            ``{"role": "user", "content": str}``,
+            ``{"role": "assistant", "content": str | null, "tool_calls": [...]}``,
+            ``{"role": "tool", "tool_call_id": str, "content": str}``.
+        tools: Empty for a plain completion such as a summary.
+    """
+
+    purpose: Literal["turn", "summary", "memory"]
+    system: str
+    messages: tuple[str, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    max_output_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReply:
+    """What came back; calls that were salvaged from text look like any other."""
+
+    content: str | None
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: TokenUsage
+
+
+class ChatModel(Protocol):
+    """A language model, or what stands in for one."""
+
+    name: str
+    is_demonstration: bool
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Answer one request; provider retries happen inside, nowhere else.
+
+        Raises:
+            ModelUnavailable: The bounded retries are used up, or the endpoint refuses.
+            ContextOverflow: The endpoint says that the request is too large.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...

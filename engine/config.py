@@ -1,0 +1,69 @@
+"""The engine's settings, already checked; only ``bots.settings`` fills them from outside."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+ToolMode = Literal["auto", "native", "json_schema"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """How to reach the language model.
+
+    Attributes:
+        base_url: Any OpenAI-compatible endpoint; None for the provider's own.
+        timeout_seconds: For one request; the library's default of 600 s would hold a person up.
+    """
+
+    model: str = "gpt-5-mini"
+    background_model: str | None = None
+    api_key: str | None = None
+    base_url: str | None = None
+    tool_mode: ToolMode = "auto"
+    timeout_seconds: float = 120.0
+    connect_timeout_seconds: float = 10.0
+    max_attempts: int = 4
+    max_output_tokens: int = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryConfig:
+    """Numbers of the memory design; shares are of ``context_tokens``."""
+
+    context_tokens: int = 32768
+    warn: float = 0.70
+    prepare: float = 0.85
+    flush: float = 1.0
+    evict: float = 0.5
+    keep_last_messages: int = 3
+    max_steps: int = 12
+    repeat_limit: int = 3
+    summary_words: int = 500
+    summary_attempts: int = 3
+    block_limit_chars: int = 2000
+    result_share: float = 0.25
+    message_share: float = 0.25
+    page_size: int = 5
+    shown_speakers: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchConfig:
+    """Bounds of the dispatcher."""
+
+    max_parallel_turns: int = 16
+    max_queued_per_agent: int = 20
+    max_attempts: int = 5
+    drain_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """Everything the engine is built from."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    dispatch: DispatchConfig = field(default_factory=DispatchConfig)
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    personas: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,409 @@
+"""Frozen values that every layer shares; no I/O, no behaviour beyond derived names.
+
+Times are aware UTC. Ids are text. Numbers carry their unit in the name.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Audience = Literal["private", "room"]
+Role = Literal["user", "assistant", "tool"]
+EventKind = Literal[
+    "user_message",
+    "login",
+    "heartbeat",
+    "system_alert",
+    "timer",
+    "file_upload",
+    "message_edited",
+    "message_deleted",
+]
+TurnState = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
+OutboxState = Literal["pending", "sending", "sent", "undeliverable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose memory a turn may touch; made by routing, never widened by a tool argument.
+
+    Attributes:
+        tenant: Platform and guild, team or local installation, e.g. ``slack:T1``.
+        agent_id: Key of the agent that owns the memory, e.g. ``slack:T1/channel/C2``.
+        conversation_id: Key of the conversation that owns the queue; starts with ``agent_id``.
+        speaker: Principal key of the person the turn is for, e.g. ``slack:T1/U2``.
+        audience: ``private`` when only the speaker reads the answer, ``room`` otherwise.
+    """
+
+    tenant: str
+    agent_id: str
+    conversation_id: str
+    speaker: str | None
+    audience: Audience
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message; its bytes stay on the platform until asked for."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The message that a reply answers."""
+
+    author_name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingEvent:
+    """What an adapter makes of a platform's event.
+
+    Attributes:
+        event_id: The platform's id of the event, unique for ever; a repeat is a duplicate.
+        source_key: ``platform:channel/message``; twins of one message share it.
+        place: Room or DM key that settings match and in which replies keep their order.
+        place_name: What people call the place, for the envelope (``#general``).
+        address: Adapter's own JSON text saying where and to what the reply goes.
+        mentions: Principal keys of people named in the message.
+    """
+
+    event_id: str
+    source_key: str
+    kind: EventKind = "user_message"
+    scope: Scope
+    place: str
+    place_name: str
+    address: str
+    speaker_name: str
+    text: str
+    sent_at: datetime
+    quote: Quote | None = None
+    mentions: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One row of recall memory, and one entry of a queue.
+
+    Attributes:
+        seq: Order of storage in the database; 0 before it is stored.
+        author: Principal key, or None when the bot or the system speaks.
+        text: What people see and search finds.
+        payload: The JSON object sent to the model; rendered once, so a prefix stays stable.
+        tokens: Size of ``payload`` in the prompt.
+        searchable: False for tool results and for messages that only carried a search.
+    """
+
+    id: str
+    seq: int = 0
+    scope: Scope
+    turn_id: str
+    role: Role
+    kind: str
+    author: str | None = None
+    author_name: str = ""
+    text: str
+    payload: str
+    tokens: int
+    source_key: str | None = None
+    reply_to: str | None = None
+    place: str = ""
+    sent_at: datetime
+    searchable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A labelled part of core memory.
+
+    Attributes:
+        owner: Principal a ``human`` block is about; None for other blocks.
+        version: Counts writes from 1; a write names the version it was made from.
+    """
+
+    label: str
+    description: str = ""
+    value: str = ""
+    limit_chars: int = 2000
+    read_only: bool = False
+    owner: str | None = None
+    owner_name: str = ""
+    version: int = 1
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockWrite:
+    """A new value for a block, with where it came from.
+
+    Attributes:
+        author: Principal whose message caused it, or ``memory-agent``, ``operator``.
+        operation: Tool or command that wrote it.
+    """
+
+    block: Block
+    author: str | None
+    source_key: str | None
+    operation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """One entry of archival memory."""
+
+    id: str
+    seq: int = 0
+    title: str = ""
+    text: str
+    tags: tuple[str, ...] = ()
+    author: str | None = None
+    author_name: str = ""
+    source_key: str | None = None
+    created_at: datetime
+    superseded_at: datetime | None = None
+    superseded_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What stands for the messages that left a queue.
+
+    Attributes:
+        through_seq: The last message it covers.
+        mechanical: True when no model wrote it and it should be replaced at the next chance.
+        prepared: True while the messages are still in the queue.
+    """
+
+    text: str
+    through_seq: int
+    tokens: int
+    mechanical: bool = False
+    prepared: bool = False
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryCounts:
+    """How much recall and archival memory hold."""
+
+    messages: int = 0
+    passages: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """All that a context window is built from, read in one snapshot.
+
+    Attributes:
+        counts: As of the last rebuild of the prefix, not of now.
+        queue: Messages after the last flush, oldest first.
+        prepared: A summary made ahead for the oldest part of the queue.
+        warned: Whether this period's memory-pressure alert was already given.
+    """
+
+    blocks: tuple[Block, ...]
+    counts: MemoryCounts
+    summary: Summary | None
+    prepared: Summary | None
+    queue: tuple[Message, ...]
+    warned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One event being answered: a turn is its stored messages, so it can go on after a crash."""
+
+    id: str
+    seq: int
+    scope: Scope
+    kind: EventKind
+    state: TurnState
+    attempt: int
+    steps: int
+    place: str
+    place_name: str
+    address: str
+    speaker_name: str
+    source_key: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """Text for a person, not yet in the outbox."""
+
+    text: str
+    kind: Literal["answer", "notice"] = "answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUsage:
+    """What one model call cost, in tokens."""
+
+    model: str
+    purpose: Literal["turn", "summary", "memory"] = "turn"
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCommit:
+    """Everything one step did, stored in one transaction or not at all.
+
+    Attributes:
+        step: Number of this step in its turn, from 1.
+        state: The turn's state after the step.
+        warned: True when this step inserted the memory-pressure alert.
+        heartbeats_paused_until: Set by ``pause_heartbeats``.
+    """
+
+    turn: Turn
+    step: int
+    messages: tuple[Message, ...] = ()
+    blocks: tuple[BlockWrite, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    usage: tuple[TokenUsage, ...] = ()
+    state: TurnState = "running"
+    error_id: str | None = None
+    warned: bool = False
+    heartbeats_paused_until: datetime | None = None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxItem:
+    """A reply on its way to a person.
+
+    Attributes:
+        nonce: At most 25 characters, the same for every attempt.
+        part_refs: Platform ids of the parts already sent, in order.
+    """
+
+    id: str
+    seq: int
+    turn_id: str
+    scope: Scope
+    place: str
+    address: str
+    text: str
+    kind: str
+    state: OutboxState
+    attempts: int
+    nonce: str
+    part_refs: tuple[str, ...] = ()
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallSearch:
+    """A search of recall memory; dates are inclusive days turned into UTC instants."""
+
+    query: str
+    page: int = 0
+    page_size: int = 5
+    start: datetime | None = None
+    end: datetime | None = None
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivalSearch:
+    """A search of archival memory."""
+
+    query: str
+    page: int = 0
+    page_size: int = 5
+    tags: tuple[str, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One search result."""
+
+    id: str
+    time: datetime
+    who: str
+    where: str
+    text: str
+    source_key: str | None = None
+    superseded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage:
+    """One page of results and how many there are in all."""
+
+    hits: tuple[Hit, ...]
+    total: int
+    page: int
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOverview:
+    """One line of ``membot agents``."""
+
+    agent_id: str
+    kind: Literal["personal", "room"]
+    platform: str
+    place: str
+    messages: int
+    passages: int
+    blocks: int
+    last_activity: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockVersion:
+    """One write in a block's history."""
+
+    label: str
+    version: int
+    value: str
+    author: str | None
+    source_key: str | None
+    operation: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What an erasure removed, by table, and what could not be reached."""
+
+    removed: dict[str, int] = field(default_factory=dict)
+    remains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """Tokens of one day, model and purpose."""
+
+    day: str
+    model: str
+    purpose: str
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """Who did what to which memory; never holds message text."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: str = ""

@@ -1,0 +1,251 @@
+"""The Store port: few verbs, each complete in one transaction, each bound to a scope.
+
+The engine and the adapters know only this protocol. An implementation takes and returns text and
+records; vectors, SQL and files never leave it. A cancelled await does not stop a write that has
+begun, so every write is whole in itself.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from engine.records import (
+    AgentOverview,
+    ArchivalSearch,
+    AuditRow,
+    Block,
+    BlockVersion,
+    BlockWrite,
+    IncomingEvent,
+    MemoryCounts,
+    Message,
+    OutboxItem,
+    Passage,
+    RecallSearch,
+    Receipt,
+    Scope,
+    SearchPage,
+    StepCommit,
+    Summary,
+    TokenUsage,
+    Turn,
+    UsageRow,
+    Window,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """What became of an incoming event.
+
+    Attributes:
+        outcome: ``queued``; ``duplicate`` when event id or source key is known; ``busy`` when the
+            agent's queue is full: the message is kept, the turn is refused and the caller's
+            notice is in the outbox.
+    """
+
+    outcome: Literal["queued", "duplicate", "busy"]
+    turn_id: str | None = None
+    first_contact: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptRequest:
+    """An event with all that one transaction stores for it.
+
+    Attributes:
+        blocks: Blocks the agent has from its first event on; those it has already are kept.
+        max_queued: Turns an agent may have waiting before it says that it is busy.
+        busy_notice: The words for that.
+    """
+
+    event: IncomingEvent
+    message: Message
+    turn_id: str
+    blocks: tuple[Block, ...]
+    max_queued: int
+    busy_notice: str
+    at: datetime
+
+
+class TurnStore(Protocol):
+    """Durable turns: an event is accepted once and goes on from its last stored step."""
+
+    async def accept(self, request: AcceptRequest) -> Acceptance:
+        """Store event, message, turn and, where new, tenant, principal, agent, conversation."""
+        ...
+
+    async def agents_with_turns(self) -> list[str]:
+        """Agents that have turns queued or running, longest waiting first."""
+        ...
+
+    async def next_turn(self, agent_id: str) -> Turn | None:
+        """The agent's lowest unfinished turn, its attempt counted and its state ``running``."""
+        ...
+
+    async def turn_messages(self, turn: Turn) -> tuple[Message, ...]:
+        """What the turn has stored so far, oldest first."""
+        ...
+
+    async def commit_step(self, step: StepCommit) -> None:
+        """Store a step with all its effects, or nothing.
+
+        Raises:
+            StaleTurn: When the turn has ended or was cancelled meanwhile.
+            StaleBlock: When a block has changed since it was read.
+        """
+        ...
+
+    async def cancel_turns(self, agent_id: str, conversation_id: str, at: datetime) -> int:
+        """Mark the unfinished turns of a conversation cancelled; how many there were."""
+        ...
+
+
+class MemoryStore(Protocol):
+    """What an agent reads and writes of its own memory."""
+
+    async def load_window(self, scope: Scope) -> Window:
+        """Blocks, summary, counts and queue of the scope's conversation, in one snapshot."""
+        ...
+
+    async def save_flush(
+        self, scope: Scope, summary: Summary, usage: Sequence[TokenUsage], at: datetime
+    ) -> None:
+        """Let the messages through ``summary.through_seq`` leave the queue; rebuild the counts."""
+        ...
+
+    async def save_prepared_summary(
+        self, scope: Scope, summary: Summary, usage: Sequence[TokenUsage]
+    ) -> None:
+        """Keep a summary made ahead of the flush; it replaces an earlier prepared one."""
+        ...
+
+    async def start_conversation(self, scope: Scope, at: datetime) -> None:
+        """Empty the queue and drop the summary; recall, archival and core memory stay."""
+        ...
+
+    async def search_recall(self, scope: Scope, search: RecallSearch) -> SearchPage:
+        """Hybrid search of what was said in this agent's conversations."""
+        ...
+
+    async def list_recall(self, scope: Scope, search: RecallSearch) -> SearchPage:
+        """Messages between two instants, oldest first; the query is not used."""
+        ...
+
+    async def search_archival(self, scope: Scope, search: ArchivalSearch) -> SearchPage:
+        """Hybrid search of this agent's passages."""
+        ...
+
+    async def find_duplicate_passage(self, scope: Scope, text: str) -> Passage | None:
+        """A current passage of cosine > 0.97 with the same words, or None."""
+        ...
+
+    async def counts(self, scope: Scope) -> MemoryCounts:
+        """How much this agent's recall and archival memory hold now."""
+        ...
+
+
+class OutboxStore(Protocol):
+    """Replies on their way; only the delivery of ``bots`` uses it."""
+
+    async def outbox_due(self, platform: str, at: datetime, limit: int) -> list[OutboxItem]:
+        """The first open item of each place of the platform whose time has come."""
+        ...
+
+    async def next_outbox_time(self, platform: str) -> datetime | None:
+        """When the earliest postponed item is due, or None."""
+        ...
+
+    async def mark_sending(self, item_id: str, at: datetime) -> None:
+        """Commit that a send is about to be tried, before it is."""
+        ...
+
+    async def mark_part_sent(self, item_id: str, reference: str) -> None:
+        """Commit that one more part of a long reply has arrived."""
+        ...
+
+    async def mark_sent(self, item_id: str, reference: str, at: datetime) -> None:
+        """Record the platform's id of what was sent; may ride along with the next write."""
+        ...
+
+    async def postpone(self, item_id: str, until: datetime, reason: str) -> None:
+        """Leave the item waiting until a time; counts an attempt."""
+        ...
+
+    async def give_up(self, item_id: str, reason: str, at: datetime) -> None:
+        """Mark the item undeliverable; ``doctor`` shows it."""
+        ...
+
+
+class OperatorStore(Protocol):
+    """What people who run or own the memory may do; chat and shell commands use it."""
+
+    async def agents(self, tenant: str | None = None) -> list[AgentOverview]: ...
+
+    async def resolve_agent(self, key: str) -> str | None:
+        """The agent a key means; ``discord:111/user/222`` also finds ``discord:*/user/222``."""
+        ...
+
+    async def blocks(self, agent_id: str) -> list[Block]: ...
+
+    async def block_history(self, agent_id: str, label: str | None) -> list[BlockVersion]: ...
+
+    async def write_blocks(self, scope: Scope, writes: Sequence[BlockWrite], at: datetime) -> None:
+        """Apply writes made outside a turn.
+
+        Raises:
+            StaleBlock: When a block has changed since it was read.
+        """
+        ...
+
+    async def reset(
+        self, agent_id: str, *, conversation_only: bool, actor: str, at: datetime
+    ) -> Receipt:
+        """Wipe an agent's memory, or only the context windows of its conversations."""
+        ...
+
+    async def forget(self, principal: str, *, actor: str, at: datetime) -> Receipt:
+        """Erase everything about one person, then clean free pages and WAL."""
+        ...
+
+    async def export(self, agent_id: str, file: Path, at: datetime) -> dict[str, int]:
+        """Write the archive of interface.md; the counts of its manifest."""
+        ...
+
+    async def import_archive(
+        self, file: Path, *, agent_id: str | None, dry_run: bool, at: datetime
+    ) -> dict[str, int]:
+        """Read an archive whole or not at all.
+
+        Raises:
+            ArchiveRefused: Damaged, newer, of another format, or the agent is not empty.
+        """
+        ...
+
+    async def usage(self, days: int, at: datetime) -> list[UsageRow]: ...
+
+    async def audit(self, limit: int) -> list[AuditRow]: ...
+
+    async def record_audit(self, row: AuditRow) -> None: ...
+
+    async def backup(self, file: Path) -> None:
+        """Online copy of the database, verified with an integrity check."""
+        ...
+
+    def reindex(self) -> AsyncIterator[tuple[int, int]]:
+        """Embed everything anew with the configured model; yields (done, total)."""
+        ...
+
+    async def check(self) -> list[str]:
+        """Problems of the database in plain words; empty when it is sound."""
+        ...
+
+
+class Store(TurnStore, MemoryStore, OutboxStore, OperatorStore, Protocol):
+    """The whole port; SQLite implements it, and every later database passes the same tests."""
+
+    async def close(self) -> None:
+        """Finish the writes that wait, then let go of the file."""
+        ...

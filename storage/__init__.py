@@ -1,0 +1,1 @@
+"""The engine's Store on SQLite; knows no language model and no prompt."""

@@ -1,0 +1,1 @@
+"""One database file: connections, migrations and a file a noun."""
