@@ -1,0 +1,115 @@
+"""What an adapter is, what it is given, and how a command looks on its way through one.
+
+An adapter converts in, hands over, converts out. It decides nothing about memory.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from engine.delivery import Delivery
+from engine.records import IncomingEvent, Scope
+from engine.store import Acceptance
+
+
+class Inbox(Protocol):
+    """Where events go; the engine's dispatcher is one."""
+
+    async def submit(self, event: IncomingEvent) -> Acceptance:
+        """Store the event, then answer it in its turn."""
+        ...
+
+    async def stop(self, scope: Scope) -> int:
+        """Cancel the unfinished turns of the scope's conversation; how many there were."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFile:
+    """A file that comes with a command's answer."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRequest:
+    """A command, from whichever surface.
+
+    Attributes:
+        command: Its words, e.g. ``memory show``.
+        arguments: By name, as text; names as in the command table.
+        scope: Of the place it was given in.
+        actor: Principal key of who gave it.
+        platform_admin: What the platform says of the actor's rights in this tenant.
+        confirmed: True on the second of two steps.
+        file: Bytes that came with it (``agent import``).
+    """
+
+    command: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    scope: Scope
+    actor: str
+    actor_name: str
+    platform_admin: bool = False
+    confirmed: bool = False
+    file: AnswerFile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandAnswer:
+    """What the asker, and only the asker, gets to see.
+
+    Attributes:
+        text: Markdown.
+        confirm: Label of the button that runs the same request with ``confirmed``; None when the
+            command is done.
+    """
+
+    text: str
+    confirm: str | None = None
+    file: AnswerFile | None = None
+
+
+class CommandRunner(Protocol):
+    """The one command layer; ``bots.commands`` has it."""
+
+    async def run(self, request: CommandRequest) -> CommandAnswer:
+        """Carry out a command; problems come back as an answer with one plain sentence."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec:
+    """A row of the command table, from which every surface and every help text is made.
+
+    Attributes:
+        words: e.g. ``memory show``.
+        summary: One line of help.
+        options: Name to help line, in order; an option ending in ``?`` may be left out.
+        admin: Whether only admins may.
+        takes_file: Whether an attachment belongs to it.
+    """
+
+    words: str
+    summary: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    admin: bool = False
+    takes_file: bool = False
+
+
+class Adapter(Delivery, Protocol):
+    """One platform: events in, deliveries out."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether events arrive right now."""
+        ...
+
+    async def run(self) -> None:
+        """Connect and serve until cancelled; an exception means: start me again later."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect; deliveries of a drain have been made by now."""
+        ...
