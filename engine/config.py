@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+CHARS_PER_TOKEN = 3  # cautious: English has about 4, code and other scripts fewer
+
 ToolMode = Literal["auto", "native", "json_schema"]
 
 
@@ -46,6 +48,16 @@ class MemoryConfig:
     message_share: float = 0.25
     page_size: int = 5
     shown_speakers: int = 8
+
+    @property
+    def result_chars(self) -> int:
+        """Characters of one tool result that fit its share of the window."""
+        return int(self.context_tokens * self.result_share) * CHARS_PER_TOKEN
+
+    @property
+    def message_chars(self) -> int:
+        """Characters of one message that fit its share of the window."""
+        return int(self.context_tokens * self.message_share) * CHARS_PER_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

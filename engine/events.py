@@ -1,0 +1,78 @@
+"""Events as the model sees them: one JSON envelope each, rendered once and stored.
+
+The clock, the speaker and the place travel here and never in the prefix, so that a provider's
+prompt cache keeps hitting.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.records import IncomingEvent
+
+
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    """A time as envelopes show it: ``2026-11-21 10:02:11 AM UTC+0100``.
+
+    Source: the envelope format of the MemGPT code of 2023.
+    """
+    return at.astimezone(zone).strftime("%Y-%m-%d %I:%M:%S %p UTC%z")
+
+
+def user_payload(event: IncomingEvent, text: str, zone: ZoneInfo) -> str:
+    """The queue entry of an incoming event.
+
+    Args:
+        event: What came in.
+        text: Its text as shown, which may be cut.
+        zone: The agent's time zone.
+    """
+    content: dict[str, Any] = {
+        "type": event.kind,
+        "time": clock(event.sent_at, zone),
+        "name": event.speaker_name,
+        "place": event.place_name,
+        "message": text,
+    }
+    if event.quote:
+        content["in_reply_to"] = {"name": event.quote.author_name, "message": event.quote.text}
+    if event.attachments:
+        content["files"] = [
+            {"name": item.name, "type": item.media_type, "bytes": item.size_bytes}
+            for item in event.attachments
+        ]
+    return _entry("user", _json(content))
+
+
+def alert_payload(text: str, at: datetime, zone: ZoneInfo, kind: str = "system_alert") -> str:
+    """The queue entry of something the system tells the model."""
+    return _entry("user", _json({"type": kind, "time": clock(at, zone), "message": text}))
+
+
+def summary_payload(text: str) -> str:
+    """Index 0 of the queue: what stands for the messages that left it."""
+    return _entry("user", _json({"type": "summary_of_earlier_messages", "message": text}))
+
+
+def result_payload(call_id: str, message: str, at: datetime, zone: ZoneInfo, *, ok: bool) -> str:
+    """The queue entry of a tool's result."""
+    status = "OK" if ok else "Failed"
+    content = _json({"status": status, "message": message, "time": clock(at, zone)})
+    return _json({"role": "tool", "tool_call_id": call_id, "content": content})
+
+
+def assistant_payload(content: str | None, calls: list[dict[str, Any]]) -> str:
+    """The queue entry of a model's answer."""
+    entry: dict[str, Any] = {"role": "assistant", "content": content}
+    if calls:
+        entry["tool_calls"] = calls
+    return _json(entry)
+
+
+def _entry(role: str, content: str) -> str:
+    return _json({"role": role, "content": content})
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

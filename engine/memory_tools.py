@@ -1,0 +1,325 @@
+"""The MemGPT functions: how the model speaks and manages its own memory.
+
+Names, arguments and result shapes follow the MemGPT code of 2023 (arXiv 2310.08560); failures say
+what to do instead.
+"""
+
+import json
+from datetime import date, datetime, time, timedelta
+from typing import Annotated
+
+from pydantic import AliasChoices, Field
+from ulid import ULID
+
+from engine.core_memory import HUMAN, append_line, human_label, replace_text, rewrite
+from engine.errors import ModelMistake
+from engine.events import clock
+from engine.records import (
+    ArchivalSearch,
+    Block,
+    BlockWrite,
+    Hit,
+    Passage,
+    RecallSearch,
+    Reply,
+    SearchPage,
+)
+from engine.tools import Tool, ToolContext, make_tool
+
+NO_RESULTS = "No results found."
+_MAX_PAUSE_MINUTES = 360
+_LEAST_HIT_CHARS = 200
+
+Label = Annotated[str, Field(validation_alias=AliasChoices("label", "name"))]
+Page = int | None
+
+
+async def send_message(context: ToolContext, message: str) -> str:
+    """Say something to the person. The only way to be heard.
+
+    Args:
+        message: What the person reads, in Markdown.
+    """
+    if not message.strip():
+        raise ModelMistake("message is empty; write what the person should read.")
+    context.draft.replies.append(Reply(text=message))
+    return "Sent."
+
+
+async def pause_heartbeats(
+    context: ToolContext, minutes: Annotated[int, Field(ge=1, le=_MAX_PAUSE_MINUTES)]
+) -> str:
+    """Receive no timed heartbeats for a while.
+
+    Args:
+        minutes: From 1 to 360.
+    """
+    context.draft.heartbeats_paused_until = context.now() + timedelta(minutes=minutes)
+    return f"No timed heartbeat for {minutes} minutes."
+
+
+async def core_memory_append(context: ToolContext, label: Label, content: str) -> str:
+    """Add one line to a core memory block. Use it for facts to keep in sight.
+
+    Args:
+        label: Block to add to; "human" is the person who is speaking.
+        content: The line, in your own words or theirs.
+    """
+    _write(context, append_line(_block(context, label), content), "core_memory_append")
+    return "Added."
+
+
+async def core_memory_replace(
+    context: ToolContext, label: Label, old_content: str, new_content: str
+) -> str:
+    """Replace an exact piece of a core memory block; an empty new_content deletes it.
+
+    Args:
+        label: Block to edit; "human" is the person who is speaking.
+        old_content: Text exactly as the block has it.
+        new_content: What stands there from now on.
+    """
+    edited = replace_text(_block(context, label), old_content, new_content)
+    _write(context, edited, "core_memory_replace")
+    return "Replaced."
+
+
+async def rethink_memory(context: ToolContext, target_block_label: str, new_memory: str) -> str:
+    """Rewrite a whole core memory block. A new label makes a new block.
+
+    Args:
+        target_block_label: Block to rewrite.
+        new_memory: Its complete new text.
+    """
+    label = _resolved(context, target_block_label)
+    known = context.memory.get(label)
+    block = known or Block(label=label, limit_chars=context.config.block_limit_chars, version=0)
+    _write(context, rewrite(block, new_memory), "rethink_memory")
+    return "Rewritten." if known else f"Made the new block '{label}'."
+
+
+async def rethink_user_memory(context: ToolContext, new_memory: str) -> str:
+    """Rewrite the whole block about the person who is speaking.
+
+    Args:
+        new_memory: Its complete new text.
+    """
+    _write(context, rewrite(_block(context, HUMAN), new_memory), "rethink_user_memory")
+    return "Rewritten."
+
+
+async def finish_rethinking_memory(context: ToolContext) -> str:
+    """Say that the memory blocks are as they should be."""
+    return "Finished."
+
+
+async def conversation_search(
+    context: ToolContext,
+    query: str,
+    page: Page = 0,
+    start_date: str | None = None,
+    end_date: str | None = None,
+    speaker: str | None = None,
+) -> str:
+    """Search everything that was ever said here, also what left your context.
+
+    Args:
+        query: Words or a question.
+        page: Page of the results, from 0.
+        start_date: First day, YYYY-MM-DD.
+        end_date: Last day, YYYY-MM-DD.
+        speaker: Only what this person said.
+    """
+    start, end = _days(context, start_date, end_date)
+    search = RecallSearch(
+        query=query,
+        page=_page(page),
+        page_size=context.config.page_size,
+        start=start,
+        end=end,
+        speaker=speaker,
+    )
+    return _shown(context, await context.store.search_recall(context.scope, search))
+
+
+async def conversation_search_date(
+    context: ToolContext, start_date: str, end_date: str, page: Page = 0
+) -> str:
+    """List what was said between two days, oldest first.
+
+    Args:
+        start_date: First day, YYYY-MM-DD.
+        end_date: Last day, YYYY-MM-DD, included.
+        page: Page of the results, from 0.
+    """
+    start, end = _days(context, start_date, end_date)
+    size = context.config.page_size
+    search = RecallSearch(query="", page=_page(page), page_size=size, start=start, end=end)
+    return _shown(context, await context.store.list_recall(context.scope, search))
+
+
+async def archival_memory_insert(
+    context: ToolContext, content: str, tags: list[str] | None = None
+) -> str:
+    """Store a fact or a thought in archival memory, which has no limit.
+
+    Args:
+        content: A text that can be understood by itself.
+        tags: A few words to find it by.
+    """
+    text = content.strip()
+    if not text:
+        raise ModelMistake("content is empty; nothing was stored.")
+    duplicate = await context.store.find_duplicate_passage(context.scope, text)
+    if duplicate:
+        return f"Archival memory already holds this as {duplicate.id}; it was not stored twice."
+    passage = _passage(context, text, tuple(tags or ()))
+    context.draft.passages.append(passage)
+    return f"Stored as {passage.id}."
+
+
+async def archival_memory_search(
+    context: ToolContext,
+    query: str,
+    page: Page = 0,
+    tags: list[str] | None = None,
+    start_date: str | None = None,
+    end_date: str | None = None,
+) -> str:
+    """Search archival memory: stored facts, thoughts and documents.
+
+    Args:
+        query: Words or a question.
+        page: Page of the results, from 0.
+        tags: Only passages with one of these tags.
+        start_date: First day, YYYY-MM-DD.
+        end_date: Last day, YYYY-MM-DD.
+    """
+    start, end = _days(context, start_date, end_date)
+    search = ArchivalSearch(
+        query=query,
+        page=_page(page),
+        page_size=context.config.page_size,
+        tags=tuple(tags or ()),
+        start=start,
+        end=end,
+    )
+    return _shown(context, await context.store.search_archival(context.scope, search))
+
+
+def memory_tools() -> list[Tool]:
+    """The functions of a conversation, in the order in which the model reads them."""
+    silent = [send_message, pause_heartbeats, finish_rethinking_memory]
+    chaining = [
+        core_memory_append,
+        core_memory_replace,
+        conversation_search,
+        conversation_search_date,
+        archival_memory_insert,
+        archival_memory_search,
+        rethink_memory,
+        rethink_user_memory,
+    ]
+    ordered = [silent[0], *chaining, *silent[1:]]
+    return [make_tool(function, chains=function in chaining) for function in ordered]
+
+
+def _resolved(context: ToolContext, label: str) -> str:
+    """``human`` means the speaker's own block, wherever that is kept."""
+    if label == HUMAN:
+        return human_label(context.scope.speaker, room=context.scope.audience == "room")
+    return label
+
+
+def _block(context: ToolContext, label: str) -> Block:
+    resolved = _resolved(context, label)
+    if resolved in context.memory:
+        return context.memory[resolved]
+    known = ", ".join(f"'{name}'" for name in context.memory)
+    raise ModelMistake(f"There is no block '{label}'. Blocks: {known}.")
+
+
+def _write(context: ToolContext, block: Block, operation: str) -> None:
+    context.memory[block.label] = block
+    write = BlockWrite(
+        block=block,
+        author=context.scope.speaker,
+        source_key=context.turn.source_key,
+        operation=operation,
+    )
+    context.draft.blocks.append(write)
+
+
+def _passage(context: ToolContext, text: str, tags: tuple[str, ...]) -> Passage:
+    now = context.now()
+    return Passage(
+        id=str(ULID.from_datetime(now)),
+        text=text,
+        tags=tags,
+        author=context.scope.speaker,
+        author_name=context.turn.speaker_name,
+        source_key=context.turn.source_key,
+        created_at=now,
+    )
+
+
+def _page(page: Page) -> int:
+    if page is not None and page < 0:
+        raise ModelMistake("page counts from 0.")
+    return page or 0
+
+
+def _days(
+    context: ToolContext, start: str | None, end: str | None
+) -> tuple[datetime | None, datetime | None]:
+    """Two inclusive days of the agent's time zone as instants, the second exclusive."""
+    first, last = _day(start, "start_date"), _day(end, "end_date")
+    if first and last and last < first:
+        raise ModelMistake("end_date is before start_date.")
+    midnight = time(tzinfo=context.zone)
+    return (
+        datetime.combine(first, midnight) if first else None,
+        datetime.combine(last + timedelta(days=1), midnight) if last else None,
+    )
+
+
+def _day(text: str | None, name: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text.strip()[:10])
+    except ValueError as error:
+        raise ModelMistake(f"{name} must be a day written YYYY-MM-DD.") from error
+
+
+def _shown(context: ToolContext, page: SearchPage) -> str:
+    """Results as the model reads them; an empty page beyond the last one says so."""
+    if not page.total:
+        return NO_RESULTS
+    last = (page.total - 1) // page.page_size
+    if not page.hits:
+        raise ModelMistake(f"There is no page {page.page}; the last page is {last}.")
+    rows = [_row(context, hit) for hit in page.hits]
+    head = f"Showing {len(rows)} of {page.total} results (page {page.page}/{last}):"
+    return f"{head} {json.dumps(rows, ensure_ascii=False)}"
+
+
+def _row(context: ToolContext, hit: Hit) -> dict[str, str]:
+    row = {
+        "time": clock(hit.time, context.zone),
+        "who": hit.who,
+        "where": hit.where,
+        "text": _cut(hit.text, context.config.result_chars // context.config.page_size - 150),
+        "id": hit.id,
+    }
+    if hit.superseded_at:
+        row["superseded"] = clock(hit.superseded_at, context.zone)
+    return row
+
+
+def _cut(text: str, chars: int) -> str:
+    """As much of a hit as lets a whole page fit; the rest is found by a narrower question."""
+    limit = max(chars, _LEAST_HIT_CHARS)
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} [cut: {limit} of {len(text)} characters shown]"

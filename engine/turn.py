@@ -1,0 +1,272 @@
+"""One turn: the step loop, where each step is stored whole and says what comes next.
+
+A turn is its stored messages: everything the loop has to remember between two steps is read off
+them, so after a crash it goes on where it was.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from ulid import ULID
+
+from engine import notices
+from engine.chat_model import ChatModel, ModelReply, ToolCall
+from engine.config import MemoryConfig
+from engine.context_window import ContextWindow, cut_text
+from engine.errors import ContextOverflow, StaleBlock
+from engine.events import alert_payload, assistant_payload, result_payload
+from engine.hooks import Hook, MemoryPressure, ModelCalled, ToolCalled
+from engine.prompts import load_prompt
+from engine.queue_manager import QueueManager, Ready
+from engine.records import Message, Reply, StepCommit, Turn, TurnState
+from engine.store import Store
+from engine.tokens import TokenCounter
+from engine.tools import Draft, Toolbox, ToolContext, ToolResult
+from engine.turn_log import (
+    ALERT,
+    ANSWERED,
+    FAILED,
+    REMINDER,
+    Continue,
+    Done,
+    LimitReached,
+    NextStep,
+    TurnLog,
+    decide,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnResult:
+    """How a turn ended."""
+
+    turn_id: str
+    state: TurnState
+    steps: int
+    replies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnTools:
+    """What a runner is built from."""
+
+    store: Store
+    model: ChatModel
+    counter: TokenCounter
+    toolbox: Toolbox
+    context: ContextWindow
+    queue: QueueManager
+    config: MemoryConfig
+    now: Callable[[], datetime]
+    zone: ZoneInfo
+    hook: Hook
+
+
+class TurnRunner:
+    """Runs one turn at a time; safe to use for many agents at once."""
+
+    def __init__(self, tools: TurnTools) -> None:
+        self._with = tools
+
+    async def run(self, turn: Turn) -> TurnResult:
+        """Go on from the last stored step until the turn yields.
+
+        Raises:
+            ModelUnavailable: The model could not be reached; nothing of the step is stored.
+            StaleTurn: The turn was cancelled, or its memory erased.
+        """
+        log = TurnLog(list(await self._with.store.turn_messages(turn)))
+        step = turn.steps
+        while True:
+            step += 1
+            match await self._step(turn, step, log):
+                case Continue():
+                    continue
+                case Done() | LimitReached():
+                    replies = tuple(reply.text for reply in log.replies)
+                    return TurnResult(turn_id=turn.id, state="done", steps=step, replies=replies)
+
+    async def _step(self, turn: Turn, step: int, log: TurnLog) -> NextStep:
+        ready, reply = await self._ask(turn)
+        context = self._tool_context(turn, ready)
+        results = await self._run_calls(reply.tool_calls, context)
+        draft = context.draft
+        if not reply.tool_calls and reply.content and not log.answers_alert:
+            draft.replies.append(Reply(text=reply.content))
+        messages = await self._messages(turn, reply, results, draft)
+        now_stored = TurnLog([*log.messages, *messages])
+        config = self._with.config
+        next_step = decide(
+            now_stored,
+            results,
+            step=step,
+            max_steps=config.max_steps,
+            repeat_limit=config.repeat_limit,
+        )
+        if next_step == Continue(REMINDER):
+            messages.append(await self._system_message(turn, load_prompt("reminder"), REMINDER))
+        alert = None
+        if step < config.max_steps and not isinstance(next_step, LimitReached):
+            alert = await self._alert(turn, ready, draft, messages)
+        if alert:
+            messages.append(alert)
+            next_step = next_step if isinstance(next_step, Continue) else Continue(ALERT)
+        _speak_up(next_step, now_stored, draft)
+        commit = StepCommit(
+            turn=turn,
+            step=step,
+            messages=tuple(messages),
+            blocks=tuple(draft.blocks),
+            passages=tuple(draft.passages),
+            replies=tuple(draft.replies),
+            usage=(reply.usage,),
+            state="running" if isinstance(next_step, Continue) else "done",
+            warned=alert is not None,
+            heartbeats_paused_until=draft.heartbeats_paused_until,
+            at=self._with.now(),
+        )
+        return await self._commit(commit, log, next_step)
+
+    async def _commit(self, commit: StepCommit, log: TurnLog, next_step: NextStep) -> NextStep:
+        """Store the step; when a block has changed meanwhile, the model looks again."""
+        try:
+            await self._with.store.commit_step(commit)
+        except StaleBlock:
+            limit = self._with.config.max_steps
+            if commit.step >= limit:
+                raise
+            return Continue("a block has changed meanwhile")
+        log.messages += commit.messages
+        log.replies += commit.replies
+        return next_step
+
+    async def _ask(self, turn: Turn) -> tuple[Ready, ModelReply]:
+        """Call the model; when the endpoint says that it is too much, flush and try once more."""
+        ready = await self._with.queue.ready(turn.scope)
+        try:
+            return ready, await self._call(turn, ready)
+        except ContextOverflow:
+            ready = await self._with.queue.ready(turn.scope, force_flush=True)
+            return ready, await self._call(turn, ready)
+
+    async def _call(self, turn: Turn, ready: Ready) -> ModelReply:
+        started = time.perf_counter()
+        reply = await self._with.model.complete(ready.request)
+        self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
+        self._with.hook(
+            ModelCalled(
+                agent_id=turn.scope.agent_id,
+                model=reply.usage.model,
+                purpose=reply.usage.purpose,
+                input_tokens=reply.usage.input_tokens,
+                cached_tokens=reply.usage.cached_tokens,
+                output_tokens=reply.usage.output_tokens,
+                seconds=time.perf_counter() - started,
+            )
+        )
+        return reply
+
+    def _tool_context(self, turn: Turn, ready: Ready) -> ToolContext:
+        return ToolContext(
+            scope=turn.scope,
+            turn=turn,
+            store=self._with.store,
+            config=self._with.config,
+            memory={block.label: block for block in ready.window.blocks},
+            draft=Draft(),
+            now=self._with.now,
+            zone=self._with.zone,
+        )
+
+    async def _run_calls(self, calls: Sequence[ToolCall], context: ToolContext) -> list[ToolResult]:
+        """Run calls in order; after the first failure the rest are answered as not run."""
+        results: list[ToolResult] = []
+        for call in calls:
+            if results and not results[-1].ok:
+                results.append(ToolResult(call=call, ok=False, message="Not run: see above."))
+                continue
+            result = await self._with.toolbox.run(call, context)
+            self._with.hook(
+                ToolCalled(agent_id=context.scope.agent_id, tool=call.name, ok=result.ok)
+            )
+            results.append(result)
+        return results
+
+    async def _alert(
+        self, turn: Turn, ready: Ready, draft: Draft, added: Sequence[Message]
+    ) -> Message | None:
+        """The memory-pressure alert, where it is due; from 85 % on a summary is prepared."""
+        edited = [write.block for write in draft.blocks]
+        window = self._with.context.with_memory(ready.window, edited)
+        fill = await self._with.context.measure(window, added)
+        self._with.queue.prepare(turn.scope, fill)
+        if not self._with.queue.wants_alert(fill, window):
+            return None
+        self._with.hook(
+            MemoryPressure(
+                agent_id=turn.scope.agent_id,
+                conversation_id=turn.scope.conversation_id,
+                used_tokens=fill.used_tokens,
+                context_tokens=fill.context_tokens,
+            )
+        )
+        text = load_prompt("alert").replace("{percent}", str(round(100 * fill.share)))
+        return await self._system_message(turn, text, ALERT)
+
+    async def _messages(
+        self, turn: Turn, reply: ModelReply, results: Sequence[ToolResult], draft: Draft
+    ) -> list[Message]:
+        """The model's answer and its results as queue entries, their tokens counted."""
+        now, zone = self._with.now(), self._with.zone
+        said = "\n\n".join(item.text for item in draft.replies)
+        calls = [_wire_call(call) for call in reply.tool_calls]
+        chars = self._with.config.result_chars
+        entries = [("assistant", "answer", said, assistant_payload(reply.content, calls))]
+        for result in results:
+            shown = cut_text(result.message, chars)
+            payload = result_payload(result.call.id, shown, now, zone, ok=result.ok)
+            entries.append(("tool", ANSWERED if result.ok else FAILED, "", payload))
+        tokens = await self._with.counter.count([payload for *_, payload in entries])
+        return [
+            self._message(turn, role, kind, text, payload, size)
+            for (role, kind, text, payload), size in zip(entries, tokens, strict=True)
+        ]
+
+    async def _system_message(self, turn: Turn, text: str, kind: str) -> Message:
+        payload = alert_payload(text, self._with.now(), self._with.zone)
+        (tokens,) = await self._with.counter.count([payload])
+        return self._message(turn, "user", kind, "", payload, tokens)
+
+    def _message(
+        self, turn: Turn, role: str, kind: str, text: str, payload: str, tokens: int
+    ) -> Message:
+        now = self._with.now()
+        return Message(
+            id=str(ULID.from_datetime(now)),
+            scope=turn.scope,
+            turn_id=turn.id,
+            role=role,
+            kind=kind,
+            text=text,
+            payload=payload,
+            tokens=tokens,
+            place=turn.place_name,
+            sent_at=now,
+            searchable=bool(text),
+        )
+
+
+def _wire_call(call: ToolCall) -> dict[str, object]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _speak_up(next_step: NextStep, log: TurnLog, draft: Draft) -> None:
+    """Nobody is left in silence by accident: a turn that has said nothing says so."""
+    if isinstance(next_step, Continue) or log.has_spoken or draft.replies:
+        return
+    text = notices.STUCK if isinstance(next_step, LimitReached) else notices.SILENT
+    draft.replies.append(Reply(text=text, kind="notice"))

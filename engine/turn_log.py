@@ -1,0 +1,101 @@
+"""What a turn has stored so far, and what comes next: pure, so it can be read off after a crash."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.records import Message, Reply
+from engine.tools import ToolResult
+
+ALERT, REMINDER, FAILED, ANSWERED = "system_alert", "reminder", "tool_failed", "tool_result"
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The model gets another step."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The turn yields."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """The turn ends because it would go on for ever."""
+
+    reason: str
+
+
+NextStep = Continue | Done | LimitReached
+
+
+@dataclass(slots=True)
+class TurnLog:
+    """What a turn has stored so far, and what can be read off it."""
+
+    messages: list[Message]
+    replies: list[Reply] = field(default_factory=list)
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether the person has been told anything."""
+        return any(item.role == "assistant" and item.text for item in self.messages)
+
+    @property
+    def was_reminded(self) -> bool:
+        """Whether the model was told that nobody has heard it."""
+        return any(item.kind == REMINDER for item in self.messages)
+
+    @property
+    def answers_alert(self) -> bool:
+        """Whether only a memory-pressure alert, which no person sees, asks for this step."""
+        return bool(self.messages) and self.messages[-1].kind == ALERT and self.has_spoken
+
+    def failures(self) -> Counter[tuple[str, str]]:
+        """How often each call failed, by name and arguments."""
+        calls = {call["id"]: call["function"] for item in self.messages for call in _calls(item)}
+        failed = [json.loads(item.payload) for item in self.messages if item.kind == FAILED]
+        known = [calls[entry["tool_call_id"]] for entry in failed if entry["tool_call_id"] in calls]
+        return Counter((function["name"], function["arguments"]) for function in known)
+
+
+def _calls(message: Message) -> list[dict[str, dict[str, str]]]:
+    if message.role != "assistant":
+        return []
+    calls: list[dict[str, dict[str, str]]] = json.loads(message.payload).get("tool_calls", [])
+    return calls
+
+
+def decide(
+    log: TurnLog, results: Sequence[ToolResult], *, step: int, max_steps: int, repeat_limit: int
+) -> NextStep:
+    """What comes after a step whose messages are in the log already.
+
+    Args:
+        log: The turn up to and with this step.
+        results: Of this step's calls.
+        step: Number of the step, from 1.
+        max_steps: The turn ends there, whatever the model wants.
+        repeat_limit: The same call with the same arguments may fail so often.
+    """
+    if max(log.failures().values(), default=0) >= repeat_limit:
+        return LimitReached("the same call failed again and again")
+    wanted = _reason_to_go_on(log, results)
+    if wanted and step >= max_steps:
+        return LimitReached("too many steps")
+    return Continue(wanted) if wanted else Done()
+
+
+def _reason_to_go_on(log: TurnLog, results: Sequence[ToolResult]) -> str:
+    """Why the model gets another step: a failure, a heartbeat, or a person left in silence."""
+    if any(not result.ok for result in results):
+        return "a call failed"
+    if any(result.heartbeat for result in results):
+        return "a heartbeat was asked for"
+    if not log.has_spoken and not log.was_reminded:
+        return REMINDER
+    return ""
