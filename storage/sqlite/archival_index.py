@@ -1,0 +1,294 @@
+"""Search of archival memory in SQLite: what is written when a passage is stored, and the search.
+
+Writes happen inside the caller's transaction. Reads are bound to one agent in SQL: every
+statement names the agent's number. A superseded passage is removed from here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.arrays import GrowingArray
+from storage.search import Frequency, fuse, passage_words
+from storage.sqlite.array_cache import ArrayCache
+from storage.sqlite.kept_vectors import KeptVectors, placed
+from storage.sqlite.moments import microseconds, snapshot
+from storage.sqlite.recall_index import Hits
+from storage.sqlite.search_rows import (
+    AgentState,
+    PendingText,
+    Tier,
+    add_words,
+    agent_state,
+    drop_vectors,
+    ensure_agent,
+    known_model,
+    mark_changed,
+    matches,
+    pending,
+    purge_words,
+    remove_words,
+    store_pending,
+    use_model,
+)
+from storage.vectors import Floats, normalised, top
+from storage.words import QueryWord, fold, query_identifiers, query_words, terms
+
+__all__ = ["ArchivalIndex", "ArchivalQuery", "IndexedPassage"]
+
+_TIER: Tier = "archival"
+# A word found more often than this counts no more; BM25 has nearly levelled out by then.
+_MOST_REPEATS = 5
+_IDENTIFIER_WEIGHT = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedPassage:
+    """What search keeps of one passage; `seq` is its number in the passages table."""
+
+    seq: int
+    agent_id: str
+    title: str
+    text: str
+    tags: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivalQuery:
+    """One search of one agent's passages.
+
+    Attributes:
+        vector: Of the text, or None to search by words alone.
+        model: The model that made the vector.
+        tags: Only passages with every one of these.
+        start: The earliest instant of storage, included.
+        end: The latest, included.
+    """
+
+    agent_id: str
+    text: str
+    vector: Floats | None = None
+    model: str = ""
+    tags: tuple[str, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class _Arrays:
+    """The columns of one agent's passages, oldest first."""
+
+    def __init__(self, state: AgentState) -> None:
+        self.lock = threading.Lock()
+        self.number = state.number
+        self.generation = state.generation
+        self.seqs = GrowingArray(np.int64)
+        self.created = GrowingArray(np.int64)
+        self.words = GrowingArray(np.int32)
+        self.vectors = KeptVectors()
+
+    @property
+    def bytes_used(self) -> int:
+        return self.vectors.bytes_used + sum(
+            column.bytes_used for column in (self.seqs, self.created, self.words)
+        )
+
+    def refresh(
+        self, connection: sqlite3.Connection, state: AgentState, model: tuple[int, int] | None
+    ) -> None:
+        last = int(self.seqs.values[-1]) if len(self.seqs) else -1
+        rows = connection.execute(
+            "SELECT seq, created, words FROM archival_rows WHERE agent = ? AND seq > ? "
+            "ORDER BY seq",
+            (self.number, last),
+        ).fetchall()
+        if rows:
+            seqs, created, words = zip(*rows, strict=True)
+            self.seqs.extend(seqs)
+            self.created.extend(created)
+            self.words.extend(words)
+        if model is not None:
+            self.vectors.refresh(connection, state, model, self.seqs)
+
+    def places(self, seqs: NDArray[np.int64]) -> NDArray[np.intp]:
+        return placed(self.seqs, seqs)[0]
+
+
+class ArchivalIndex:
+    """The index over all agents' passages.
+
+    Args:
+        cache_bytes: The most memory kept between searches, over all agents.
+    """
+
+    def __init__(self, *, cache_bytes: int) -> None:
+        self._cache = ArrayCache(cache_bytes, _Arrays)
+
+    # -------------------------------------------------------------- writing
+
+    def add(self, connection: sqlite3.Connection, passages: Sequence[IndexedPassage]) -> None:
+        """Index passages inside the caller's transaction."""
+        for passage in passages:
+            self._add(connection, passage)
+
+    def _add(self, connection: sqlite3.Connection, passage: IndexedPassage) -> None:
+        number = ensure_agent(connection, _TIER, passage.agent_id)
+        body = terms(f"{passage.title}\n{passage.text}")
+        tags = [_tag_term(tag) for tag in passage.tags]
+        add_words(connection, _TIER, number, passage.seq, [*_with_repeats(body), *tags])
+        connection.execute(
+            "INSERT INTO archival_rows (agent, seq, created, words) VALUES (?, ?, ?, ?)",
+            (number, passage.seq, microseconds(passage.created_at), len(body)),
+        )
+        connection.execute(
+            "INSERT OR IGNORE INTO search_queue (agent, seq) VALUES (?, ?)", (number, passage.seq)
+        )
+
+    def remove(self, connection: sqlite3.Connection, seqs: Sequence[int]) -> None:
+        """Remove passages from search, inside the caller's transaction."""
+        for seq in seqs:
+            row = connection.execute(
+                "DELETE FROM archival_rows WHERE seq = ? RETURNING agent", (seq,)
+            ).fetchone()
+            if row is not None:
+                remove_words(connection, _TIER, [seq])
+                drop_vectors(connection, row[0], [seq])
+                mark_changed(connection, row[0])
+
+    def purge(self, connection: sqlite3.Connection) -> None:
+        """Clear removed passages' words from the file."""
+        purge_words(connection, _TIER)
+
+    def invalidate(self, agent_id: str | None = None) -> None:
+        """Drop kept arrays of one agent or of all."""
+        self._cache.drop(agent_id)
+
+    # -------------------------------------------------------------- vectors
+
+    def pending(self, connection: sqlite3.Connection, limit: int) -> list[PendingText]:
+        """Passages that wait for a vector, the newest first."""
+        return pending(connection, _TIER, limit)
+
+    def store_vectors(
+        self,
+        connection: sqlite3.Connection,
+        model: str,
+        rows: Sequence[PendingText],
+        vectors: Floats,
+    ) -> None:
+        """Store the vectors of passages that waited, inside the caller's transaction."""
+        store_pending(connection, use_model(connection, model, vectors.shape[1]), rows, vectors)
+
+    def nearest(
+        self, connection: sqlite3.Connection, agent_id: str, model: str, vector: Floats
+    ) -> tuple[int, float] | None:
+        """The passage whose meaning is nearest to a vector, and their cosine."""
+        with snapshot(connection):
+            arrays = self._loaded(connection, agent_id, model)
+        if arrays is None:
+            return None
+        with arrays.lock:
+            found = arrays.vectors.cosines(normalised(vector), len(arrays.seqs))
+            if np.isnan(found).all():
+                return None
+            best = int(np.nanargmax(found))
+            return int(arrays.seqs.values[best]), float(found[best])
+
+    # -------------------------------------------------------------- reading
+
+    def search(
+        self, connection: sqlite3.Connection, query: ArchivalQuery, limit: int, offset: int = 0
+    ) -> Hits:
+        """The best passages of one agent, on the caller's connection for reading."""
+        with snapshot(connection):
+            arrays = self._loaded(connection, query.agent_id, query.model)
+            if arrays is None:
+                return Hits()
+            with arrays.lock:
+                scores = _scores(connection, arrays, query)
+                best = top(scores, offset + limit)[offset:]
+                return Hits(
+                    seqs=tuple(arrays.seqs.values[best].tolist()),
+                    total=int(np.isfinite(scores).sum()),
+                    scores=tuple(scores[best].tolist()),
+                )
+
+    def _loaded(self, connection: sqlite3.Connection, agent_id: str, model: str) -> _Arrays | None:
+        state = agent_state(connection, _TIER, agent_id)
+        if state is None:
+            return None
+        arrays = self._cache.get(agent_id, state)
+        with arrays.lock:
+            arrays.refresh(connection, state, known_model(connection, model) if model else None)
+        self._cache.shrink()
+        return arrays
+
+
+def _scores(connection: sqlite3.Connection, arrays: _Arrays, query: ArchivalQuery) -> Floats:
+    """The score of every passage; minus infinity where it is no result."""
+    words = [_frequency(connection, arrays, word) for word in query_words(query.text)]
+    lexical = passage_words(arrays.words.values, words)
+    meaning = None
+    if query.vector is not None:
+        meaning = arrays.vectors.cosines(normalised(query.vector), len(arrays.seqs))
+    scores = np.array(fuse(lexical, meaning), dtype=np.float32)
+    for item in query_identifiers(query.text):
+        scores[arrays.places(matches(connection, _TIER, arrays.number, [item]))] += (
+            _IDENTIFIER_WEIGHT
+        )
+    scores[~_allowed(connection, arrays, query)] = -np.inf
+    return scores
+
+
+def _frequency(connection: sqlite3.Connection, arrays: _Arrays, word: QueryWord) -> Frequency:
+    def places(found: Sequence[str]) -> NDArray[np.intp]:
+        return arrays.places(matches(connection, _TIER, arrays.number, found))
+
+    repeats = []
+    for times in range(2, _MOST_REPEATS + 1):
+        found = places([f"t{times}{term}" for term in word.terms])
+        if not len(found):
+            break
+        repeats.append(found)
+    return Frequency(hits=places(word.terms), repeats=repeats)
+
+
+def _allowed(
+    connection: sqlite3.Connection, arrays: _Arrays, query: ArchivalQuery
+) -> NDArray[np.bool_]:
+    allowed = np.ones(len(arrays.seqs), dtype=np.bool_)
+    created = arrays.created.values
+    if query.start is not None:
+        allowed &= created >= microseconds(query.start)
+    if query.end is not None:
+        allowed &= created <= microseconds(query.end)
+    for tag in query.tags:
+        tagged = np.zeros_like(allowed)
+        tagged[arrays.places(matches(connection, _TIER, arrays.number, [_tag_term(tag)]))] = True
+        allowed &= tagged
+    return allowed
+
+
+def _with_repeats(body: Sequence[str]) -> list[str]:
+    """Every term, and one more for each time it is repeated: "t2wtea" stands twice or more.
+
+    The word index keeps no counts (detail=none), which makes it small.
+    """
+    return [
+        term if times == 1 else f"t{times}{term}"
+        for term, count in Counter(body).items()
+        for times in range(1, min(count, _MOST_REPEATS) + 1)
+    ]
+
+
+def _tag_term(tag: str) -> str:
+    """A tag as one term, whatever signs it has."""
+    return f"k{fold(tag.strip()).encode().hex()}"
