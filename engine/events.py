@@ -74,5 +74,5 @@ def _entry(role: str, content: str) -> str:
     return _json({"role": role, "content": content})
 
 
-def _json(value: Any) -> str:
+def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False)

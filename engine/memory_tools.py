@@ -24,7 +24,7 @@ from engine.records import (
     Reply,
     SearchPage,
 )
-from engine.tools import Tool, ToolContext, make_tool
+from engine.tools import Tool, ToolContext, ToolFunction, make_tool
 
 NO_RESULTS = "No results found."
 _MAX_PAUSE_MINUTES = 360
@@ -209,8 +209,8 @@ async def archival_memory_search(
 
 def memory_tools() -> list[Tool]:
     """The functions of a conversation, in the order in which the model reads them."""
-    silent = [send_message, pause_heartbeats, finish_rethinking_memory]
-    chaining = [
+    silent: list[ToolFunction] = [send_message, pause_heartbeats, finish_rethinking_memory]
+    chaining: list[ToolFunction] = [
         core_memory_append,
         core_memory_replace,
         conversation_search,

@@ -21,7 +21,7 @@ from engine.events import alert_payload, assistant_payload, result_payload
 from engine.hooks import Hook, MemoryPressure, ModelCalled, ToolCalled
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager, Ready
-from engine.records import Message, Reply, StepCommit, Turn, TurnState
+from engine.records import Message, Reply, Role, StepCommit, Turn, TurnState
 from engine.store import Store
 from engine.tokens import TokenCounter
 from engine.tools import Draft, Toolbox, ToolContext, ToolResult
@@ -71,8 +71,12 @@ class TurnRunner:
     def __init__(self, tools: TurnTools) -> None:
         self._with = tools
 
-    async def run(self, turn: Turn) -> TurnResult:
+    async def run(self, turn: Turn, on_commit: Callable[[], None]) -> TurnResult:
         """Go on from the last stored step until the turn yields.
+
+        Args:
+            turn: What to answer.
+            on_commit: Called after each stored step, so that a reply leaves at once.
 
         Raises:
             ModelUnavailable: The model could not be reached; nothing of the step is stored.
@@ -82,7 +86,9 @@ class TurnRunner:
         step = turn.steps
         while True:
             step += 1
-            match await self._step(turn, step, log):
+            next_step = await self._step(turn, step, log)
+            on_commit()
+            match next_step:
                 case Continue():
                     continue
                 case Done() | LimitReached():
@@ -224,7 +230,8 @@ class TurnRunner:
         said = "\n\n".join(item.text for item in draft.replies)
         calls = [_wire_call(call) for call in reply.tool_calls]
         chars = self._with.config.result_chars
-        entries = [("assistant", "answer", said, assistant_payload(reply.content, calls))]
+        answer = assistant_payload(reply.content, calls)
+        entries: list[tuple[Role, str, str, str]] = [("assistant", "answer", said, answer)]
         for result in results:
             shown = cut_text(result.message, chars)
             payload = result_payload(result.call.id, shown, now, zone, ok=result.ok)
@@ -241,7 +248,7 @@ class TurnRunner:
         return self._message(turn, "user", kind, "", payload, tokens)
 
     def _message(
-        self, turn: Turn, role: str, kind: str, text: str, payload: str, tokens: int
+        self, turn: Turn, role: Role, kind: str, text: str, payload: str, tokens: int
     ) -> Message:
         now = self._with.now()
         return Message(

@@ -1,0 +1,103 @@
+"""What an agent is born with, and how an event becomes an entry of its memory.
+
+An agent is not an object that lives between turns: it is its stored blocks, messages and passages.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ulid import ULID
+
+from engine import notices
+from engine.config import EngineConfig
+from engine.context_window import cut_text
+from engine.core_memory import HUMAN, human_label
+from engine.events import user_payload
+from engine.prompts import load_prompt
+from engine.records import Block, IncomingEvent, Message
+from engine.store import AcceptRequest
+from engine.tokens import TokenCounter
+
+_DESCRIPTIONS = {
+    "persona": "Who you are and how you behave.",
+    HUMAN: "What you know about the person who is speaking.",
+    "room": "What you know about this room and what it is for.",
+}
+
+
+def starting_blocks(event: IncomingEvent, config: EngineConfig) -> tuple[Block, ...]:
+    """Blocks that the event's agent has from its first event on.
+
+    A room's agent gets one block a speaker, labelled with the speaker's key.
+    """
+    room = event.scope.audience == "room"
+    limit = config.memory.block_limit_chars
+    persona = config.personas.get("default") or load_prompt("persona")
+    blocks = [_block("persona", persona, limit)]
+    if room:
+        blocks.append(_block("room", "", limit))
+    human = Block(
+        label=human_label(event.scope.speaker, room=room),
+        description=f"What you know about {event.speaker_name}." if room else _DESCRIPTIONS[HUMAN],
+        limit_chars=limit,
+        owner=event.scope.speaker if room else None,
+        owner_name=event.speaker_name if room else "",
+    )
+    return (*blocks, human)
+
+
+def _block(label: str, value: str, limit_chars: int) -> Block:
+    description = _DESCRIPTIONS[label]
+    return Block(label=label, description=description, value=value, limit_chars=limit_chars)
+
+
+class Reception:
+    """Turns events into what one transaction stores for them.
+
+    Args:
+        config: Bounds, personas and time zone.
+        counter: Counts what the event takes in the prompt.
+        now: The clock.
+    """
+
+    def __init__(
+        self, *, config: EngineConfig, counter: TokenCounter, now: Callable[[], datetime]
+    ) -> None:
+        self._config = config
+        self._counter = counter
+        self._now = now
+
+    async def request(self, event: IncomingEvent) -> AcceptRequest:
+        """All that is stored for an event, its tokens counted off the event loop."""
+        now = self._now()
+        turn_id = str(ULID.from_datetime(now))
+        return AcceptRequest(
+            event=event,
+            message=await self._message(event, turn_id),
+            turn_id=turn_id,
+            blocks=starting_blocks(event, self._config),
+            max_queued=self._config.dispatch.max_queued_per_agent,
+            busy_notice=notices.BUSY,
+            at=now,
+        )
+
+    async def _message(self, event: IncomingEvent, turn_id: str) -> Message:
+        """The event as stored: whole in ``text``, shown cut when it is too big for the window."""
+        shown = cut_text(event.text, self._config.memory.message_chars)
+        payload = user_payload(event, shown, self._config.timezone)
+        (tokens,) = await self._counter.count([payload])
+        return Message(
+            id=turn_id,
+            scope=event.scope,
+            turn_id=turn_id,
+            role="user",
+            kind=event.kind,
+            author=event.scope.speaker,
+            author_name=event.speaker_name,
+            text=event.text,
+            payload=payload,
+            tokens=tokens,
+            source_key=event.source_key,
+            place=event.place_name,
+            sent_at=event.sent_at,
+        )

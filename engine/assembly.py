@@ -1,0 +1,75 @@
+"""Puts the engine together from its ports; the composition root calls this once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.chat_model import ChatModel
+from engine.config import EngineConfig
+from engine.context_window import ContextWindow
+from engine.dispatcher import Dispatcher, ShowActivity
+from engine.hooks import Hook
+from engine.memory_tools import memory_tools
+from engine.prompts import load_prompt
+from engine.queue_manager import QueueManager
+from engine.store import Store
+from engine.summarizer import Summarizer
+from engine.tokens import TokenCounter
+from engine.tools import Toolbox
+from engine.turn import TurnRunner, TurnTools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnginePorts:
+    """What the engine is given from outside.
+
+    Attributes:
+        on_commit: Called when the outbox may have something new.
+        show_activity: The platform's sign of life for a turn.
+    """
+
+    store: Store
+    model: ChatModel
+    counter: TokenCounter
+    now: Callable[[], datetime]
+    hook: Hook
+    on_commit: Callable[[], None]
+    show_activity: ShowActivity
+
+
+def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
+    """A dispatcher with all that its turns need."""
+    memory, zone = config.memory, config.timezone
+    toolbox = Toolbox(memory_tools())
+    context = ContextWindow(
+        system_text=load_prompt("system"),
+        tools=toolbox.specs,
+        counter=ports.counter,
+        config=memory,
+    )
+    summarizer = Summarizer(
+        model=ports.model, counter=ports.counter, config=memory, now=ports.now, zone=zone
+    )
+    queue = QueueManager(
+        store=ports.store,
+        context=context,
+        summarizer=summarizer,
+        config=memory,
+        now=ports.now,
+        hook=ports.hook,
+    )
+    runner = TurnRunner(
+        TurnTools(
+            store=ports.store,
+            model=ports.model,
+            counter=ports.counter,
+            toolbox=toolbox,
+            context=context,
+            queue=queue,
+            config=memory,
+            now=ports.now,
+            zone=zone,
+            hook=ports.hook,
+        )
+    )
+    return Dispatcher(ports=ports, runner=runner, queue=queue, config=config)

@@ -1,0 +1,239 @@
+"""One mailbox per agent: strictly one turn at a time each, many agents at once, nothing lost.
+
+The mailbox is the database; this module only decides who runs when. Whatever escapes a turn ends
+in the one handler here, which logs a short id and says one plain sentence with it.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Literal
+
+from engine import notices
+from engine.agent import Reception
+from engine.config import EngineConfig
+from engine.errors import MembotError, ModelUnavailable, StaleTurn, StoreUnavailable
+from engine.hooks import TurnFinished
+from engine.queue_manager import QueueManager
+from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn, TurnState
+from engine.store import Acceptance
+from engine.turn import TurnResult, TurnRunner
+
+if TYPE_CHECKING:
+    from engine.assembly import EnginePorts
+
+log = logging.getLogger(__name__)
+
+Activity = Literal["working", "idle"]
+ShowActivity = Callable[[Turn, Activity], Coroutine[None, None, None]]
+_STORE_RETRY_SECONDS = 5.0
+_KEPT_RESULTS = 256
+
+
+class Dispatcher:
+    """Accepts events and runs their turns.
+
+    Args:
+        ports: Store, clock, hooks and what shows that work is going on.
+        runner: Runs one turn.
+        queue: Is closed with the dispatcher.
+        config: Bounds, and what an agent is born with.
+    """
+
+    def __init__(
+        self, *, ports: "EnginePorts", runner: TurnRunner, queue: QueueManager, config: EngineConfig
+    ) -> None:
+        self._store = ports.store
+        self._runner = runner
+        self._queue = queue
+        self._bounds = config.dispatch
+        self._reception = Reception(config=config, counter=ports.counter, now=ports.now)
+        self._now = ports.now
+        self._hook = ports.hook
+        self._on_commit = ports.on_commit
+        self._show_activity = ports.show_activity
+        self._slots = asyncio.Semaphore(self._bounds.max_parallel_turns)
+        self._woken: set[str] = set()
+        self._serving: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, tuple[Turn, asyncio.Task[TurnResult]]] = {}
+        self._waiters: dict[str, asyncio.Future[TurnResult]] = {}
+        self._signs: set[asyncio.Task[None]] = set()
+        self._results: OrderedDict[str, TurnResult] = OrderedDict()
+        self._draining = False
+
+    async def start(self) -> None:
+        """Go on with the turns that an earlier process left unfinished."""
+        for agent_id in await self._store.agents_with_turns():
+            self._wake(agent_id)
+
+    async def submit(self, event: IncomingEvent) -> Acceptance:
+        """Store an event; its turn runs when the agent is free.
+
+        Raises:
+            StoreUnavailable: Nothing was stored; the platform should send it again.
+        """
+        acceptance = await self._store.accept(await self._reception.request(event))
+        if acceptance.outcome == "queued":
+            self._wake(event.scope.agent_id)
+        if acceptance.outcome == "busy":
+            self._on_commit()
+        return acceptance
+
+    async def stop(self, scope: Scope) -> int:
+        """Cancel the unfinished turns of a conversation; how many there were."""
+        cancelled = await self._store.cancel_turns(
+            scope.agent_id, scope.conversation_id, self._now()
+        )
+        running = self._running.get(scope.agent_id)
+        if running and running[0].scope.conversation_id == scope.conversation_id:
+            running[1].cancel()
+        return cancelled
+
+    async def wait_turn(self, turn_id: str) -> TurnResult:
+        """Wait until a turn that this process accepted has ended."""
+        if turn_id in self._results:
+            return self._results[turn_id]
+        future = self._waiters.setdefault(turn_id, asyncio.get_running_loop().create_future())
+        return await asyncio.shield(future)
+
+    async def drain(self, seconds: float) -> None:
+        """Start no more turns; let running ones finish, or stop them at a stored step."""
+        self._draining = True
+        tasks = set(self._serving.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop at once; what was running goes on at the next start."""
+        await self.drain(0)
+        await self._queue.close()
+        for task in self._signs:
+            task.cancel()
+        await asyncio.gather(*self._signs, return_exceptions=True)
+
+    def _wake(self, agent_id: str) -> None:
+        self._woken.add(agent_id)
+        if agent_id not in self._serving and not self._draining:
+            task = asyncio.create_task(self._serve(agent_id))
+            self._serving[agent_id] = task
+            task.add_done_callback(lambda _: self._served(agent_id))
+
+    def _served(self, agent_id: str) -> None:
+        del self._serving[agent_id]
+        if agent_id in self._woken:
+            self._wake(agent_id)
+
+    async def _serve(self, agent_id: str) -> None:
+        """Run the agent's turns in order; the slot is given back after each, so none starves."""
+        while agent_id in self._woken and not self._draining:
+            self._woken.discard(agent_id)
+            async with self._slots:
+                try:
+                    turn = await self._store.next_turn(agent_id)
+                except StoreUnavailable:
+                    self._wake_later(agent_id)
+                    return
+                if turn is None:
+                    continue
+                self._woken.add(agent_id)
+                await self._answer(turn)
+
+    def _wake_later(self, agent_id: str) -> None:
+        log.error("the database cannot be used; trying again", extra={"agent_id": agent_id})
+        asyncio.get_running_loop().call_later(_STORE_RETRY_SECONDS, self._wake, agent_id)
+
+    async def _answer(self, turn: Turn) -> None:
+        """Run one turn to its end, whatever that is."""
+        started = time.perf_counter()
+        self._sign(turn, "working")
+        task = asyncio.create_task(self._guarded(turn))
+        self._running[turn.scope.agent_id] = (turn, task)
+        try:
+            await asyncio.wait({task})
+        finally:
+            del self._running[turn.scope.agent_id]
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+            self._sign(turn, "idle")
+        result = _result_of(task, turn)
+        self._on_commit()
+        self._finish(turn, result, time.perf_counter() - started)
+
+    async def _guarded(self, turn: Turn) -> TurnResult:
+        """The one handler: a person reads a sentence, the operator finds its id in the log."""
+        if turn.attempt > self._bounds.max_attempts:
+            return await self._give_up(turn, notices.SET_ASIDE, None)
+        try:
+            return await self._runner.run(turn, self._on_commit)
+        except StaleTurn:
+            return TurnResult(turn_id=turn.id, state="cancelled", steps=turn.steps)
+        except StoreUnavailable:
+            self._wake_later(turn.scope.agent_id)
+            self._woken.discard(turn.scope.agent_id)
+            return TurnResult(turn_id=turn.id, state="running", steps=turn.steps)
+        except ModelUnavailable as error:
+            return await self._fail(turn, notices.MODEL_UNAVAILABLE, error)
+        except Exception as error:  # noqa: BLE001 - the last handler; see the module's docstring
+            return await self._fail(turn, notices.FAILED, error)
+
+    async def _fail(self, turn: Turn, sentence: str, error: Exception) -> TurnResult:
+        error_id = secrets.token_hex(4)
+        reason = error.sentence if isinstance(error, MembotError) else type(error).__name__
+        log.error(
+            "turn failed (id %s): %s",
+            error_id,
+            reason,
+            extra={"action": "turn.failed", "agent_id": turn.scope.agent_id},
+        )
+        return await self._give_up(turn, sentence.format(error_id=error_id), error_id)
+
+    async def _give_up(self, turn: Turn, sentence: str, error_id: str | None) -> TurnResult:
+        commit = StepCommit(
+            turn=turn,
+            step=turn.steps,
+            replies=(Reply(text=sentence, kind="notice"),),
+            state="failed",
+            error_id=error_id,
+            at=self._now(),
+        )
+        state: TurnState = "failed"
+        try:
+            await self._store.commit_step(commit)
+        except (StaleTurn, StoreUnavailable):
+            state = "cancelled"
+        return TurnResult(turn_id=turn.id, state=state, steps=turn.steps, replies=(sentence,))
+
+    def _finish(self, turn: Turn, result: TurnResult, seconds: float) -> None:
+        self._hook(
+            TurnFinished(
+                agent_id=turn.scope.agent_id,
+                turn_id=turn.id,
+                state=result.state,
+                steps=result.steps,
+                seconds=seconds,
+            )
+        )
+        self._results[turn.id] = result
+        if len(self._results) > _KEPT_RESULTS:
+            self._results.popitem(last=False)
+        if waiter := self._waiters.pop(turn.id, None):
+            waiter.set_result(result)
+
+    def _sign(self, turn: Turn, activity: Activity) -> None:
+        """Show a sign of life beside the turn; it never holds one up."""
+        task = asyncio.create_task(self._show_activity(turn, activity))
+        self._signs.add(task)
+        task.add_done_callback(self._signs.discard)
+
+
+def _result_of(task: asyncio.Task[TurnResult], turn: Turn) -> TurnResult:
+    if task.cancelled():
+        return TurnResult(turn_id=turn.id, state="cancelled", steps=turn.steps)
+    return task.result()
