@@ -14,6 +14,7 @@ from base64 import b64decode
 from bisect import bisect_left
 from collections import defaultdict
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
 
@@ -40,6 +41,7 @@ _PATTERNS: Final[dict[EncodingName, re.Pattern[str]]] = {
     ),
 }
 _LONGEST_PIECE_BYTES: Final = 128
+_ASCII_END: Final = 128
 _REMEMBERED_PIECES: Final = 8_000
 
 
@@ -52,7 +54,7 @@ class _ClassLetters(dict[int, str]):
         character = chr(code)
         category = unicodedata.category(character)
         letter = self._BY_CATEGORY.get(category)
-        if code < 128:
+        if code < _ASCII_END:
             letter = character
         elif letter is None and category[0] in "MN":
             letter = "ª" if category[0] == "M" else "0"
@@ -119,7 +121,7 @@ class BytePairCounter:
         if self._rank(piece) is not None:
             return 1
         parts = [piece[place : place + 1] for place in range(len(piece))]
-        pairs = [self._rank(left + right) for left, right in zip(parts, parts[1:], strict=False)]
+        pairs = [self._rank(left + right) for left, right in pairwise(parts)]
         while ranked := [(rank, place) for place, rank in enumerate(pairs) if rank is not None]:
             _, place = min(ranked)
             parts[place : place + 2] = [parts[place] + parts[place + 1]]

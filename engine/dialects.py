@@ -1,0 +1,54 @@
+"""Which of the forms of chat.completions an endpoint understands: pure choices, no network."""
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+Calls = Literal["native", "json_schema", "text"]
+OutputField = Literal["max_completion_tokens", "max_tokens"]
+
+_ALL_CALLS: Final[tuple[Calls, ...]] = ("json_schema", "native", "text")
+_OTHER_FIELD: Final[dict[OutputField, OutputField]] = {
+    "max_tokens": "max_completion_tokens",
+    "max_completion_tokens": "max_tokens",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One way to put a request.
+
+    Attributes:
+        calls: ``native`` sends ``tools``; ``json_schema`` asks for one object of the tools'
+            schema; ``text`` only describes the tools, for endpoints that refuse both.
+            Source of such a refusal: github.com/ollama/ollama/issues/5793.
+        output_field: How the limit of the answer is named: OpenAI's newer models refuse
+            ``max_tokens``, older servers know nothing else.
+    """
+
+    calls: Calls = "native"
+    output_field: OutputField = "max_tokens"
+
+
+def refused_trait(dialect: Dialect, parameter: str) -> str:
+    """What a refusal is held to be about: the parameter it names, else how calls are made."""
+    return parameter if parameter == dialect.output_field else dialect.calls
+
+
+def other_dialect(
+    dialect: Dialect, refused: frozenset[str], *, may_change_calls: bool
+) -> Dialect | None:
+    """What to try after a refusal.
+
+    Args:
+        dialect: What was refused just now.
+        refused: Every trait refused so far, this time's too.
+        may_change_calls: Whether another way to call tools is allowed and could help.
+
+    Returns:
+        None when nothing is left.
+    """
+    if dialect.output_field in refused:
+        other = _OTHER_FIELD[dialect.output_field]
+        return None if other in refused else replace(dialect, output_field=other)
+    left = [calls for calls in _ALL_CALLS if calls not in refused]
+    return replace(dialect, calls=left[0]) if left and may_change_calls else None

@@ -1,0 +1,148 @@
+"""The ChatModel over an OpenAI-compatible endpoint: which dialect it speaks, and what it costs.
+
+In tool mode ``auto`` each model starts with native calls; what an endpoint refuses or answers
+decides the dialect of the next request, and is remembered once a request in it has worked.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from engine.chat_model import ModelReply, ModelRequest
+from engine.circuit import Circuit
+from engine.config import ModelConfig
+from engine.dialects import Dialect, other_dialect, refused_trait
+from engine.errors import ContextOverflow, ModelUnavailable
+from engine.openai_wire import Answer, read_answer, request_body
+
+if TYPE_CHECKING:
+    from engine.openai_client import OpenAIClient, Refused
+
+log = logging.getLogger(__name__)
+
+_REFUSES_TOOLS: Final = frozenset({400, 404, 422, 501})
+_UNKNOWN_MODEL: Final = "model_not_found"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Known:
+    """What has been learned about one model."""
+
+    circuit: Circuit
+    dialect: Dialect
+    refused: frozenset[str] = frozenset()
+
+
+class OpenAIChatModel:
+    """A language model behind chat.completions.
+
+    Args:
+        config: Endpoint, models, tool mode and bounds.
+        clock: Monotonic seconds, for the circuit breaker.
+    """
+
+    is_demonstration = False
+
+    def __init__(self, config: ModelConfig, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = config.model
+        self._config = config
+        self._clock = clock
+        self._client: OpenAIClient | None = None
+        self._starting = asyncio.Lock()
+        self._known: dict[str, _Known] = {}
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Answer one request.
+
+        Raises:
+            ModelUnavailable: The bounded retries are used up, the endpoint refuses, or it failed
+                so often lately that it is not asked.
+            ContextOverflow: The endpoint says that the request is too large.
+        """
+        model = self._config.model
+        if request.purpose != "turn":
+            model = self._config.background_model or model
+        known = self._known.setdefault(model, self._nothing_known())
+        if not known.circuit.allows():
+            raise ModelUnavailable(f"The model {model} failed several times; it gets a rest.")
+        try:
+            reply = await self._converse(request, model, known)
+        except ContextOverflow:
+            known.circuit.succeeded()
+            raise
+        except ModelUnavailable:
+            known.circuit.failed()
+            raise
+        known.circuit.succeeded()
+        return reply
+
+    async def close(self) -> None:
+        """Close connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    def _nothing_known(self) -> _Known:
+        own = self._config.base_url is None
+        dialect = Dialect(
+            calls="json_schema" if self._config.tool_mode == "json_schema" else "native",
+            output_field="max_completion_tokens" if own else "max_tokens",
+        )
+        return _Known(circuit=Circuit(self._clock), dialect=dialect)
+
+    async def _started(self) -> "OpenAIClient":
+        """The client, its SDK imported in a thread on first use."""
+        async with self._starting:
+            if self._client is None:
+                self._client = await asyncio.to_thread(_build_client, self._config)
+            return self._client
+
+    async def _converse(self, request: ModelRequest, model: str, known: _Known) -> ModelReply:
+        """Ask in the dialect that is known to work, and in another one when it is refused."""
+        client = self._client or await self._started()
+        dialect, refused = known.dialect, known.refused
+        while not isinstance(answer := await self._ask(client, request, model, dialect), Answer):
+            refused |= {refused_trait(dialect, answer.parameter)}
+            may_change = self._may_change(request, answer)
+            other = other_dialect(dialect, refused, may_change_calls=may_change)
+            if other is None:
+                raise answer
+            dialect = other
+        if dialect != known.dialect:
+            log.info("model %s is asked with %s calls", model, dialect.calls)
+        known.refused = refused
+        known.dialect = self._after(answer, dialect, refused)
+        return answer.reply
+
+    def _may_change(self, request: ModelRequest, refusal: "Refused") -> bool:
+        """Whether the refusal may be about tools; a model that is not there has no other side."""
+        may_be_tools = refusal.status in _REFUSES_TOOLS and refusal.code != _UNKNOWN_MODEL
+        return may_be_tools and bool(request.tools) and self._config.tool_mode == "auto"
+
+    def _after(self, answer: Answer, dialect: Dialect, refused: frozenset[str]) -> Dialect:
+        """The next request's dialect: calls that arrive as text are asked for as JSON."""
+        written = answer.salvaged and dialect.calls == "native" and "json_schema" not in refused
+        may_change = self._config.tool_mode == "auto"
+        return replace(dialect, calls="json_schema") if written and may_change else dialect
+
+    async def _ask(
+        self, client: "OpenAIClient", request: ModelRequest, model: str, dialect: Dialect
+    ) -> "Answer | Refused":
+        from engine.openai_client import Refused  # noqa: PLC0415 - loaded with the client
+
+        try:
+            body = await client.post(request_body(request, model, dialect))
+        except Refused as refusal:
+            return refusal
+        answer = read_answer(body, request, model)
+        if answer is None:
+            raise ModelUnavailable(f"The model {model} answers in a shape that is not known.")
+        return answer
+
+
+def _build_client(config: ModelConfig) -> "OpenAIClient":
+    from engine.openai_client import OpenAIClient  # noqa: PLC0415 - takes half a second
+
+    return OpenAIClient(config)

@@ -1,0 +1,200 @@
+"""Requests to chat.completions bodies and answers back: pure, knows no network.
+
+The same request always gives the same bytes: key order is fixed and ``messages`` comes last, so a
+body begins with every byte of the one before it for as long as the prefix stays, and the
+provider's prompt cache keeps hitting.
+"""
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine.chat_model import ModelReply, ModelRequest, ToolCall, ToolSpec
+from engine.dialects import Dialect
+from engine.records import TokenUsage
+from engine.salvage import salvage_call
+
+Json = dict[str, Any]
+
+_CALLS_AS_TEXT: Final = """
+
+# How to call a function
+Answer with exactly one JSON object and nothing else, not even a code fence:
+{"name": "<function>", "arguments": {<its arguments>}}
+Its result comes as the next message. The functions:
+"""
+_THINKING: Final = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A reply, and whether its call had to be found in the text."""
+
+    reply: ModelReply
+    salvaged: bool = False
+
+
+def request_body(request: ModelRequest, model: str, dialect: Dialect) -> Json:
+    """The body of one request."""
+    body: Json = {"model": model, dialect.output_field: request.max_output_tokens}
+    system = request.system
+    entries = [json.loads(payload) for payload in request.messages]
+    if dialect.calls == "native":
+        if request.tools:
+            body |= {"tools": [_tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
+        entries = [_with_readable_arguments(entry) for entry in entries]
+    else:
+        if request.tools:
+            system += _CALLS_AS_TEXT + "\n".join(map(_signature, request.tools))
+            if dialect.calls == "json_schema":
+                body["response_format"] = _response_format(request.tools)
+        entries = [_as_plain_text(entry) for entry in entries]
+    body["messages"] = [{"role": "system", "content": system}, *entries]
+    return body
+
+
+def _tool_object(spec: ToolSpec) -> Json:
+    fields = {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
+    return {"type": "function", "function": fields}
+
+
+def _signature(spec: ToolSpec) -> str:
+    """One tool in words; the exact types stand in the schema beside it."""
+    required = spec.parameters.get("required", [])
+    arguments = [
+        f"  {name}{'' if name in required else ' (optional)'}: "
+        f"{field.get('type', 'value')}. {field.get('description', '')}".rstrip()
+        for name, field in spec.parameters.get("properties", {}).items()
+    ]
+    return "\n".join([f"- {spec.name}: {spec.description}", *arguments])
+
+
+def _response_format(tools: tuple[ToolSpec, ...]) -> Json:
+    schema = {"type": "object", "anyOf": [_call_schema(spec) for spec in tools]}
+    return {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}
+
+
+def _call_schema(spec: ToolSpec) -> Json:
+    return {
+        "type": "object",
+        "properties": {"name": {"const": spec.name}, "arguments": _undescribed(spec.parameters)},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+
+
+def _undescribed(schema: Json) -> Json:
+    """The schema without descriptions, which stand in the system text already."""
+    kept = {key: value for key, value in schema.items() if key != "description"}
+    if "properties" in kept:
+        properties = kept["properties"].items()
+        kept["properties"] = {name: _undescribed(field) for name, field in properties}
+    return kept
+
+
+def _with_readable_arguments(entry: Json) -> Json:
+    """Servers that apply a chat template fail on arguments in the history that are no JSON."""
+    for call in entry.get("tool_calls", ()):
+        function = call["function"]
+        if not _is_object(function["arguments"]):
+            function["arguments"] = json.dumps({"unreadable": function["arguments"]})
+    return entry
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+def _as_plain_text(entry: Json) -> Json:
+    """A canonical entry for a model that sees calls and results as text."""
+    if entry["role"] == "tool":
+        return {"role": "user", "content": entry["content"]}
+    calls = _with_readable_arguments(entry).get("tool_calls", ())
+    if not calls:
+        return {"role": entry["role"], "content": entry["content"] or ""}
+    objects = [
+        {"name": call["function"]["name"], "arguments": json.loads(call["function"]["arguments"])}
+        for call in calls
+    ]
+    lines = [json.dumps(item, ensure_ascii=False) for item in objects]
+    return {"role": "assistant", "content": "\n".join(lines)}
+
+
+def read_answer(body: Json, request: ModelRequest, model: str) -> Answer | None:
+    """What an endpoint's answer says.
+
+    Args:
+        body: The parsed JSON of the response.
+        request: What was asked; its tools are the ones that can be salvaged.
+        model: Name to book the usage under.
+
+    Returns:
+        None when the answer holds no choice, or is not of the known shape.
+    """
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return None
+    message = choices[0].get("message")
+    if not isinstance(message, dict):
+        return None
+    usage = _usage(body.get("usage"), request, model)
+    content = _content(message)
+    calls = tuple(filter(None, map(_tool_call, message.get("tool_calls") or ())))
+    if calls or content is None or not request.tools:
+        return Answer(reply=ModelReply(content=content, tool_calls=calls, usage=usage))
+    found = salvage_call(content, {spec.name for spec in request.tools})
+    if found is None:
+        return Answer(reply=ModelReply(content=content, usage=usage))
+    call = ToolCall(id=_new_call_id(), name=found.name, arguments=found.arguments)
+    reply = ModelReply(content=None, tool_calls=(call,), usage=usage)
+    return Answer(reply=reply, salvaged=True)
+
+
+def _content(message: Json) -> str | None:
+    """The text without a reasoning model's thoughts; some servers send it in parts."""
+    content = message.get("content") or message.get("refusal")
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        content = "".join(text for text in texts if isinstance(text, str))
+    if not isinstance(content, str):
+        return None
+    return _THINKING.sub("", content).strip() or None
+
+
+def _tool_call(call: object) -> ToolCall | None:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(call, dict) or not isinstance(function, dict):
+        return None
+    name, arguments, call_id = function.get("name"), function.get("arguments"), call.get("id")
+    if not isinstance(name, str):
+        return None
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments or {}, ensure_ascii=False)
+    if not isinstance(call_id, str) or not call_id:
+        call_id = _new_call_id()
+    return ToolCall(id=call_id, name=name, arguments=arguments)
+
+
+def _new_call_id() -> str:
+    return f"call_{secrets.token_hex(12)}"
+
+
+def _usage(usage: object, request: ModelRequest, model: str) -> TokenUsage:
+    counts = usage if isinstance(usage, dict) else {}
+    details = counts.get("prompt_tokens_details")
+    return TokenUsage(
+        model=model,
+        purpose=request.purpose,
+        input_tokens=_number(counts.get("prompt_tokens")),
+        cached_tokens=_number(details.get("cached_tokens") if isinstance(details, dict) else 0),
+        output_tokens=_number(counts.get("completion_tokens")),
+    )
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
