@@ -207,7 +207,7 @@ def _relative(tokens: list[str], language: Language, said: date) -> Iterator[_Me
 
 
 def _last_or_next(words: list[str], language: Language, said: date) -> Iterator[_Mention]:
-    """ "Last Friday", "next month", "la semana pasada"."""
+    """A day or month counted from now: last Friday, next month, la semana pasada."""
     forward = any(word in language.next for word in words)
     for word in words:
         if word in language.weekdays:
