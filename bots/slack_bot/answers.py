@@ -1,0 +1,140 @@
+"""Command answers out: only the asker sees them, whichever way still works."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bots.adapter import AnswerFile, CommandAnswer, CommandRequest
+from bots.slack_bot.calls import SlackCalls
+from bots.slack_bot.render import split_text, without_pings
+from engine.errors import DeliveryError
+
+CONFIRM = "membot_confirm"
+CANCEL = "membot_cancel"
+_MOST_PARTS = 4  # a response_url may be used five times
+_FALLBACK_CHARS = 2_000
+_BUTTON_CHARS = 2_000
+_TOO_LONG = "\n\n_This request is too long to be confirmed with a button; make it shorter._"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asked, and where an answer reaches nobody else.
+
+    Attributes:
+        room: Channel of the command's scope; None in direct messages.
+        thread: Thread of the command's scope.
+        response_url: Slack's own way back, for about 30 minutes.
+        replaces: Whether the answer takes the place of the message with the button.
+    """
+
+    team: str
+    user: str
+    channel: str
+    room: str | None = None
+    thread: str | None = None
+    response_url: str | None = None
+    replaces: bool = False
+
+
+class Answers:
+    """Shows a command's answer to its asker."""
+
+    def __init__(self, calls: SlackCalls) -> None:
+        self._calls = calls
+
+    async def show(self, asker: Asker, answer: CommandAnswer, request: CommandRequest) -> None:
+        """Send the text in parts, the button, the file."""
+        buttons = _buttons(asker, answer, request)
+        text = answer.text
+        if answer.confirm and not buttons:
+            text += _TOO_LONG
+        if answer.file is not None:
+            text += await self._file_notice(asker, answer.file)
+        parts = split_text(text) or [""]
+        if len(parts) > _MOST_PARTS:
+            whole = AnswerFile(name="answer.md", content=answer.text.encode())
+            parts = [parts[0], await self._file_notice(asker, whole)]
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            await self.say(asker, part, buttons if last else (), first=number == 0)
+
+    async def say(
+        self,
+        asker: Asker,
+        text: str,
+        buttons: tuple[Mapping[str, Any], ...] = (),
+        *,
+        first: bool = True,
+    ) -> None:
+        """Send one message that only the asker sees."""
+        text = without_pings(text).strip() or "Done."
+        body = {
+            "text": text[:_FALLBACK_CHARS],
+            "blocks": [{"type": "markdown", "text": text}, *buttons],
+        }
+        for way in self._ways(asker, body, first=first):
+            try:
+                await way()
+            except DeliveryError as error:
+                _log.info(
+                    "A way to answer failed: %s", error.sentence, extra={"action": "slack.answer"}
+                )
+            else:
+                return
+
+    def _ways(
+        self, asker: Asker, body: dict[str, Any], *, first: bool
+    ) -> list[Callable[[], Awaitable[object]]]:
+        where = {"channel": asker.channel, "user": asker.user}
+        if asker.thread:
+            where["thread_ts"] = asker.thread
+        quiet = {"unfurl_links": False, "unfurl_media": False}
+        ways: list[Callable[[], Awaitable[object]]] = [
+            lambda: self._calls.post("chat.postEphemeral", {**where, **body}),
+            lambda: self._calls.post("chat.postMessage", {"channel": asker.user, **quiet, **body}),
+        ]
+        url = asker.response_url
+        if url:
+            kind = {"response_type": "ephemeral", "replace_original": asker.replaces and first}
+            ways.insert(0, lambda: self._calls.respond(url, {**kind, **body}))
+        return ways
+
+    async def _file_notice(self, asker: Asker, file: AnswerFile) -> str:
+        try:
+            await self._calls.send_file(asker.user, file)
+        except DeliveryError as error:
+            return f"\n\n_The file {file.name} could not be sent: {error.sentence}_"
+        return f"\n\n_The file {file.name} is in your direct messages with me._"
+
+
+def _buttons(
+    asker: Asker, answer: CommandAnswer, request: CommandRequest
+) -> tuple[Mapping[str, Any], ...]:
+    """Confirm and cancel; the request travels in the button, so a restart loses nothing."""
+    if not answer.confirm:
+        return ()
+    value = json.dumps(
+        {
+            "command": request.command,
+            "arguments": dict(request.arguments),
+            "team": asker.team,
+            "user": asker.user,
+            "room": asker.room,
+            "thread": asker.thread,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    if len(value) > _BUTTON_CHARS:
+        return ()
+    confirm = _button(CONFIRM, answer.confirm, value) | {"style": "danger"}
+    return ({"type": "actions", "elements": [confirm, _button(CANCEL, "Cancel", value)]},)
+
+
+def _button(action: str, label: str, value: str) -> dict[str, Any]:
+    text = {"type": "plain_text", "text": label[:75]}
+    return {"type": "button", "action_id": action, "text": text, "value": value}

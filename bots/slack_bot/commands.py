@@ -1,0 +1,148 @@
+"""Commands in: ``/membot``, ``!`` words and buttons become one kind of request."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, CommandSpec
+from bots.routing import Origin, principal_key, scope_of
+from bots.slack_bot.answers import CANCEL, Answers, Asker
+from bots.slack_bot.background import Background
+from bots.slack_bot.directory import Directory
+from bots.slack_bot.events import SlackMessage
+from bots.slack_bot.parsing import parse, words_of
+from bots.slack_bot.recent import Recent
+from bots.slack_bot.render import people_in, readable
+from engine.errors import BadRequest, MembotError
+
+SLASH = "/membot"
+_KEPT = 2_000
+_NOT_YOURS = "Only the person who asked can answer this."
+_NOTHING_DONE = "Cancelled; nothing was changed."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """What commands are run, looked up and answered with."""
+
+    runner: CommandRunner
+    table: Sequence[CommandSpec]
+    directory: Directory
+    answers: Answers
+    background: Background
+
+
+class Commands:
+    """Runs commands beside the event that brought them, so that it is acknowledged in time."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+        self._taken: Recent[str, bool] = Recent(_KEPT)
+
+    def take_words(self, message: SlackMessage, text: str) -> bool:
+        """Run ``!memory show``; whether the text was a command, which no inbox should see."""
+        typed = words_of(text)
+        if typed is None:
+            return False
+        if self._first(message.source_key):  # twins and repeats do not run it again
+            self._surface.background.start(self._run_words(message, typed))
+        return True
+
+    def take_slash(self, payload: Mapping[str, Any]) -> None:
+        """Run ``/membot memory show``."""
+        channel = str(payload["channel_id"])
+        asker = Asker(
+            team=str(payload["team_id"]),
+            user=str(payload["user_id"]),
+            channel=channel,
+            room=None if channel.startswith("D") else channel,
+            response_url=payload.get("response_url"),
+        )
+        typed = readable(str(payload.get("text") or ""), {})
+        self._surface.background.start(self._run_typed(asker, typed))
+
+    def take_button(self, payload: Mapping[str, Any]) -> None:
+        """Carry on with a request that waited for its second step."""
+        self._surface.background.start(self._press(payload))
+
+    async def _run_words(self, message: SlackMessage, typed: str) -> None:
+        asker = Asker(
+            team=message.team,
+            user=message.user,
+            channel=message.channel,
+            room=None if message.direct else message.channel,
+            thread=message.thread_ts,
+        )
+        names = await self._surface.directory.names(people_in(typed))
+        await self._run_typed(asker, readable(typed, names))
+
+    async def _run_typed(self, asker: Asker, typed: str) -> None:
+        try:
+            parsed = parse(typed, self._surface.table)
+        except BadRequest as problem:
+            await self._surface.answers.say(asker, problem.sentence)
+            return
+        await self._run(asker, parsed.spec.words, parsed.arguments, confirmed=False)
+
+    async def _press(self, payload: Mapping[str, Any]) -> None:
+        action = payload["actions"][0]
+        value = json.loads(action["value"])
+        channel = str((payload.get("channel") or {}).get("id") or payload["user"]["id"])
+        asker = Asker(
+            team=value["team"],
+            user=str(payload["user"]["id"]),
+            channel=channel,
+            room=value["room"],
+            thread=value["thread"],
+            response_url=payload.get("response_url"),
+            replaces=True,
+        )
+        if asker.user != value["user"] or payload["team"]["id"] != value["team"]:
+            await self._refuse(asker)
+        elif not self._first(f"{channel}/{payload['container']['message_ts']}"):
+            return
+        elif action["action_id"] == CANCEL:
+            await self._surface.answers.say(asker, _NOTHING_DONE)
+        else:
+            await self._run(asker, value["command"], value["arguments"], confirmed=True)
+
+    async def _refuse(self, asker: Asker) -> None:
+        """Tell whoever pressed, and leave the asker's message alone."""
+        stranger = Asker(team=asker.team, user=asker.user, channel=asker.channel)
+        await self._surface.answers.say(stranger, _NOT_YOURS)
+
+    async def _run(
+        self, asker: Asker, command: str, arguments: Mapping[str, str], *, confirmed: bool
+    ) -> None:
+        request = await self._request(asker, command, arguments, confirmed=confirmed)
+        try:
+            answer = await self._surface.runner.run(request)
+        except MembotError as problem:
+            answer = CommandAnswer(text=problem.sentence)
+        await self._surface.answers.show(asker, answer, request)
+
+    async def _request(
+        self, asker: Asker, command: str, arguments: Mapping[str, str], *, confirmed: bool
+    ) -> CommandRequest:
+        origin = Origin(
+            platform="slack",
+            team=asker.team,
+            user=asker.user,
+            room=asker.room,
+            thread=asker.thread,
+        )
+        return CommandRequest(
+            command=command,
+            arguments=arguments,
+            scope=scope_of(origin),
+            actor=principal_key("slack", asker.team, asker.user),
+            actor_name=await self._surface.directory.name(asker.user),
+            platform_admin=await self._surface.directory.is_admin(asker.user),
+            confirmed=confirmed,
+        )
+
+    def _first(self, key: str) -> bool:
+        seen = key in self._taken
+        self._taken.put(key, True)
+        return not seen

@@ -1,0 +1,104 @@
+"""Names of people and places, and who is an admin, asked of Slack and kept for a while.
+
+A name that cannot be had in time is replaced by an id: no message waits for it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bots.routing import clean_name
+from bots.slack_bot.calls import SlackCalls, within
+from bots.slack_bot.recent import Recent
+from engine.errors import DeliveryError
+
+_KEPT = 2_000
+_NAME_LIFE = timedelta(minutes=10)
+_ADMIN_LIFE = timedelta(minutes=1)
+_FAILURE_LIFE = timedelta(seconds=30)
+_PATIENCE_SECONDS = 1.0  # the event must be stored and acknowledged within three
+_MOST_NAMES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Person:
+    name: str
+    admin: bool
+    known: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    name: str
+    known: bool
+    at: datetime
+
+
+class Directory:
+    """Cached ``users.info`` and ``conversations.info``."""
+
+    def __init__(self, calls: SlackCalls, now: Callable[[], datetime]) -> None:
+        self._calls = calls
+        self._now = now
+        self._people: Recent[str, _Person] = Recent(_KEPT)
+        self._rooms: Recent[str, _Room] = Recent(_KEPT)
+
+    async def name(self, user: str) -> str:
+        """A person's display name as data, or the id."""
+        return (await self._person(user, _NAME_LIFE)).name
+
+    async def names(self, users: Iterable[str]) -> dict[str, str]:
+        """Display names by id."""
+        wanted = list(users)[:_MOST_NAMES]
+        return dict(zip(wanted, await asyncio.gather(*map(self.name, wanted)), strict=True))
+
+    async def is_admin(self, user: str) -> bool:
+        """Whether the workspace says the person is an admin or owner; in doubt, no."""
+        return (await self._person(user, _ADMIN_LIFE)).admin
+
+    async def room_name(self, channel: str) -> str:
+        """``#general``, or the id."""
+        room = self._rooms.get(channel)
+        if room is None or self._now() - room.at > (_NAME_LIFE if room.known else _FAILURE_LIFE):
+            room = await self._read_room(channel)
+            self._rooms.put(channel, room)
+        return room.name
+
+    async def _person(self, user: str, life: timedelta) -> _Person:
+        person = self._people.get(user)
+        if person is None or self._now() - person.at > (life if person.known else _FAILURE_LIFE):
+            person = await self._read_person(user, person)
+            self._people.put(user, person)
+        return person
+
+    async def _read_person(self, user: str, before: _Person | None) -> _Person:
+        at = self._now()
+        try:
+            answer = await self._ask("users.info", {"user": user})
+        except DeliveryError:
+            name = before.name if before else clean_name(user)
+            return _Person(name=name, admin=False, known=False, at=at)
+        record = answer.get("user") or {}
+        admin = bool(record.get("is_admin") or record.get("is_owner"))
+        return _Person(name=_name_of(record) or clean_name(user), admin=admin, known=True, at=at)
+
+    async def _read_room(self, channel: str) -> _Room:
+        at = self._now()
+        try:
+            answer = await self._ask("conversations.info", {"channel": channel})
+        except DeliveryError:
+            return _Room(name=channel, known=False, at=at)
+        name = (answer.get("channel") or {}).get("name")
+        return _Room(name=f"#{clean_name(name)}" if name else channel, known=True, at=at)
+
+    async def _ask(self, method: str, params: dict[str, str]) -> dict[str, Any]:
+        return await within(_PATIENCE_SECONDS, self._calls.read(method, params))
+
+
+def _name_of(record: dict[str, Any]) -> str:
+    profile = record.get("profile") or {}
+    candidates = (profile.get("display_name"), profile.get("real_name"), record.get("name"))
+    return next((clean_name(name) for name in candidates if name), "")

@@ -1,0 +1,134 @@
+"""What a Slack event is, and whether it is a person's message at all; pure."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from bots.routing import Origin, scope_of
+from bots.slack_bot.address import Address, source_key
+from bots.slack_bot.identity import Identity
+from engine.records import Attachment, Scope
+
+RoomKind = Literal["im", "mpim", "channel", "group"]
+_KINDS: dict[str, RoomKind] = {"im": "im", "mpim": "mpim", "channel": "channel", "group": "group"}
+_BY_PREFIX: dict[str, RoomKind] = {"D": "im", "C": "channel", "G": "group"}
+_SUBTYPES = {None, "file_share", "thread_broadcast"}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackMessage:
+    """A person's message, in Slack's own words.
+
+    Attributes:
+        thread_ts: Root of the thread it stands in; None at the top level.
+        parent_user: Who wrote the root, where the event tells.
+    """
+
+    event_id: str
+    team: str
+    channel: str
+    kind: RoomKind
+    ts: str
+    thread_ts: str | None
+    user: str
+    text: str
+    parent_user: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def direct(self) -> bool:
+        """Whether only the person and the bot are there."""
+        return self.kind == "im"
+
+    @property
+    def source_key(self) -> str:
+        """The same for ``message`` and ``app_mention`` of one message."""
+        return source_key(self.team, self.channel, self.ts)
+
+    @property
+    def sent_at(self) -> datetime:
+        """When it was written."""
+        return datetime.fromtimestamp(float(self.ts), UTC)
+
+    @property
+    def scope(self) -> Scope:
+        """Whose memory it concerns."""
+        room = None if self.direct else self.channel
+        return scope_of(
+            Origin(
+                platform="slack", team=self.team, user=self.user, room=room, thread=self.thread_ts
+            )
+        )
+
+    @property
+    def address(self) -> Address:
+        """Where the answer goes: rooms are answered in a thread, direct messages where they are."""
+        return Address(
+            channel=self.channel,
+            thread_ts=self.thread_ts or (None if self.direct else self.ts),
+            message_ts=self.ts,
+            team=self.team,
+            user=self.user,
+        )
+
+
+def read_message(body: Mapping[str, Any], me: Identity) -> SlackMessage | None:
+    """The message in an ``event_callback``, or None for what is never answered."""
+    event = body.get("event") or {}
+    if not _from_person(event, me):
+        return None
+    kind = _kind_of(event)
+    if kind is None or body.get("is_ext_shared_channel"):
+        _log.info(
+            "Not answered: %s",
+            "unknown channel type" if kind is None else "shared with another organisation",
+            extra={"action": "slack.ignored"},
+        )
+        return None
+    thread_ts = event.get("thread_ts")
+    team = str(body.get("team_id") or me.team)
+    return SlackMessage(
+        event_id=f"slack:{body.get('event_id') or source_key(team, event['channel'], event['ts'])}",
+        team=team,
+        channel=event["channel"],
+        kind=kind,
+        ts=event["ts"],
+        thread_ts=thread_ts if thread_ts != event["ts"] else None,
+        user=event["user"],
+        text=event.get("text") or "",
+        parent_user=event.get("parent_user_id"),
+        attachments=_attachments(event),
+    )
+
+
+def _from_person(event: Mapping[str, Any], me: Identity) -> bool:
+    by_bot = event.get("bot_id") or event.get("bot_profile") or event.get("user") == "USLACKBOT"
+    return bool(
+        event.get("subtype") in _SUBTYPES
+        and not event.get("hidden")
+        and not by_bot
+        and event.get("user") not in (None, "", me.user)
+        and event.get("channel")
+        and event.get("ts")
+    )
+
+
+def _kind_of(event: Mapping[str, Any]) -> RoomKind | None:
+    if "channel_type" in event:
+        return _KINDS.get(event["channel_type"])
+    return _BY_PREFIX.get(event["channel"][0])  # app_mention does not tell
+
+
+def _attachments(event: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    return tuple(
+        Attachment(
+            name=str(file.get("name") or "file"),
+            media_type=str(file.get("mimetype") or ""),
+            size_bytes=int(file.get("size") or 0),
+            url=str(file.get("url_private") or ""),
+        )
+        for file in event.get("files") or []
+    )

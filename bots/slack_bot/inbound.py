@@ -1,0 +1,94 @@
+"""Events in: decide, enrich, hand over. An event counts as received once the inbox has it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bots.adapter import Inbox
+from bots.routing import Reception, place_of, principal_key, wants_answer
+from bots.slack_bot.activity import Activity
+from bots.slack_bot.commands import Commands
+from bots.slack_bot.directory import Directory
+from bots.slack_bot.events import SlackMessage, read_message
+from bots.slack_bot.identity import Identity
+from bots.slack_bot.render import people_in, readable, without_mention
+from bots.slack_bot.threads import Threads
+from engine.records import IncomingEvent
+
+
+class Inbound:
+    """Turns Slack's message events into the engine's."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        directory: Directory,
+        threads: Threads,
+        activity: Activity,
+        commands: Commands,
+    ) -> None:
+        self._inbox = inbox
+        self._directory = directory
+        self._threads = threads
+        self._activity = activity
+        self._commands = commands
+
+    async def receive(self, body: Mapping[str, Any], me: Identity) -> None:
+        """Take one event; it may be acknowledged when this returns, and must not when it raises."""
+        message = read_message(body, me)
+        if message is None:
+            return
+        text = without_mention(message.text, me.user)
+        if not wants_answer(await self._reception(message, text, me)):
+            return
+        if self._commands.take_words(message, text):
+            return
+        await self._hand_over(await self._event(message, text), message)
+
+    async def _reception(self, message: SlackMessage, text: str, me: Identity) -> Reception:
+        mentions_bot = me.user in people_in(message.text)
+        has_content = bool(text or message.attachments)
+        sure = message.direct or mentions_bot or not has_content
+        in_thread = message.thread_ts is not None and not sure
+        parent_is_bot = message.parent_user == me.user
+        return Reception(
+            has_content=has_content,
+            direct=message.direct,
+            mentions_bot=mentions_bot,
+            replies_to_bot=parent_is_bot,
+            engaged_thread=in_thread and not parent_is_bot and await self._engaged(message, me),
+        )
+
+    async def _engaged(self, message: SlackMessage, me: Identity) -> bool:
+        thread_ts = message.thread_ts or message.ts
+        return await self._threads.joined(message.channel, thread_ts, me)
+
+    async def _event(self, message: SlackMessage, text: str) -> IncomingEvent:
+        people = people_in(text)
+        names = await self._directory.names([message.user, *people])
+        return IncomingEvent(
+            event_id=message.event_id,
+            source_key=message.source_key,
+            scope=message.scope,
+            place=place_of(message.scope),
+            place_name=await self._place_name(message),
+            address=message.address.to_json(),
+            speaker_name=names[message.user],
+            text=readable(text, names),
+            sent_at=message.sent_at,
+            mentions=tuple(principal_key("slack", message.team, user) for user in people),
+            attachments=message.attachments,
+        )
+
+    async def _place_name(self, message: SlackMessage) -> str:
+        if message.direct:
+            return "direct message"
+        if message.kind == "mpim":
+            return "group message"
+        return await self._directory.room_name(message.channel)
+
+    async def _hand_over(self, event: IncomingEvent, message: SlackMessage) -> None:
+        acceptance = await self._inbox.submit(event)
+        if not message.direct:
+            self._threads.join(message.channel, message.thread_ts or message.ts)
+        if acceptance.outcome == "queued" and acceptance.turn_id:
+            self._activity.expect(acceptance.turn_id, event.scope, message.address)

@@ -1,0 +1,117 @@
+"""Typed words to a command of the table; pure."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bots.adapter import CommandSpec
+from engine.errors import BadRequest
+
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
+_COMMAND = re.compile(r"!([^\W\d_][\s\S]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A row of the table with what was typed for its options."""
+
+    spec: CommandSpec
+    arguments: dict[str, str]
+
+
+def words_of(text: str) -> str | None:
+    """What follows the exclamation mark of a text command, or None for other text."""
+    found = _COMMAND.fullmatch(text.strip())
+    return found.group(1) if found else None
+
+
+def parse(typed: str, table: Sequence[CommandSpec]) -> Parsed:
+    """Find the command and its options, given by place or as ``name:value``.
+
+    Args:
+        typed: Everything after ``/membot`` or ``!``; nothing means ``help``.
+        table: The command table.
+
+    Raises:
+        BadRequest: With a sentence that names the nearest command or the missing option.
+    """
+    typed = typed.translate(_QUOTES).strip() or "help"
+    spec = _longest_match(typed, table)
+    if spec is None:
+        raise BadRequest(_unknown(typed, table))
+    rest = typed.split(maxsplit=len(spec.words.split()))[len(spec.words.split()) :]
+    arguments = _arguments(rest[0] if rest else "", spec)
+    missing = [name for name in spec.options if not name.endswith("?") and name not in arguments]
+    if missing:
+        raise BadRequest(f"`{missing[0]}` is missing. Write it like this: `{usage(spec)}`.")
+    return Parsed(spec=spec, arguments=arguments)
+
+
+def usage(spec: CommandSpec) -> str:
+    """The command with its options, e.g. ``memory show [topic]``."""
+    options = [
+        f"[{name.removesuffix('?')}]" if name.endswith("?") else f"<{name}>"
+        for name in spec.options
+    ]
+    return " ".join([spec.words, *options])
+
+
+def _longest_match(typed: str, table: Sequence[CommandSpec]) -> CommandSpec | None:
+    heard = typed.casefold().split()
+    fitting = [spec for spec in table if heard[: len(spec.words.split())] == spec.words.split()]
+    return max(fitting, key=lambda spec: len(spec.words.split()), default=None)
+
+
+def _unknown(typed: str, table: Sequence[CommandSpec]) -> str:
+    heard = typed.casefold().split()
+    group = [spec.words for spec in table if spec.words.split()[0] == heard[0]]
+    if group and len(heard) == 1:
+        return "Say which: " + ", ".join(f"`{words}`" for words in group) + "."
+    names = [spec.words for spec in table]
+    near = difflib.get_close_matches(" ".join(heard[:2]), names, n=1, cutoff=0.5) or (
+        difflib.get_close_matches(heard[0], names, n=1, cutoff=0.5)
+    )
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    return f"There is no such command.{hint} `help` lists them all."
+
+
+def _arguments(rest: str, spec: CommandSpec) -> dict[str, str]:
+    names = [name.removesuffix("?") for name in spec.options]
+    named, places = _named(rest, names)
+    open_names = [name for name in names if name not in named]
+    return named | _by_place(places, open_names, spec)
+
+
+def _named(rest: str, names: Sequence[str]) -> tuple[dict[str, str], str]:
+    """Options written ``name:value`` or ``name:"several words"``, and the text without them."""
+    if not names:
+        return {}, rest
+    either = "|".join(map(re.escape, names))
+    pattern = re.compile(rf'(?:^|(?<=\s))({either}):(?:"([^"]*)"|(\S+))')
+    named = {
+        name: quoted or plain for name, quoted, plain in pattern.findall(rest) if quoted or plain
+    }
+    return named, pattern.sub("", rest).strip()
+
+
+def _by_place(text: str, names: Sequence[str], spec: CommandSpec) -> dict[str, str]:
+    """Words in the order of the options; the last option takes all that is left."""
+    if text and not names:
+        raise BadRequest(f"That is more than the command takes: `{usage(spec)}`.")
+    values: dict[str, str] = {}
+    for number, name in enumerate(names):
+        value, text = _next_word(text, last=number == len(names) - 1)
+        if value:
+            values[name] = value
+    return values
+
+
+def _next_word(text: str, *, last: bool) -> tuple[str, str]:
+    quoted = re.match(r'"([^"]*)"(?:\s+|$)', text)
+    if quoted and (not last or quoted.end() == len(text)):
+        return quoted.group(1), text[quoted.end() :]
+    if last:
+        return text, ""
+    first, _, others = text.partition(" ")
+    return first, others.strip()
