@@ -20,7 +20,7 @@ from engine.chat_model import ModelRequest, ToolSpec
 _OLDER_MODELS: Final = ("gpt-4-", "gpt-3.5", "gpt-35", "ft:gpt-4:", "ft:gpt-3.5")
 # One match is one token. English comes out about a third too large, hexadecimal about right.
 _ROUGHLY_A_TOKEN: Final = re.compile(
-    r"[A-Za-z]{1,5}|[0-9]{1,3}|[^\x00-\x7f]|[^\sA-Za-z0-9]{1,2}|\n+|\s\s+"
+    r"[A-Z]?[a-z]{1,5}|[A-Z]{1,2}|[0-9]{1,3}|[^\x00-\x7f]|[^\sA-Za-z0-9]{1,2}|\n+|\s\s+"
 )
 _BEYOND_PLANE_0: Final = re.compile(r"[\U00010000-\U0010ffff]")
 _INLINE_CHARS: Final = 8_000
@@ -28,6 +28,8 @@ _LOAD_SECONDS: Final = 5.0
 _REMEMBERED_TEXTS: Final = 20_000
 _MESSAGE_OVERHEAD_TOKENS: Final = 3
 _REQUEST_OVERHEAD_TOKENS: Final = 48
+# Where calls are made as JSON, a tool stands in the system text and in the schema.
+_TOOL_OVERHEAD_TOKENS: Final = 16
 _LARGEST_CORRECTION: Final = 3.0
 _LEAST_TO_LEARN_FROM_TOKENS: Final = 200
 
@@ -120,7 +122,8 @@ class TokenCounter:
 
     def tool_tokens(self, tools: Sequence[ToolSpec]) -> int:
         """Tokens of the tools of a request."""
-        return sum(self.message_tokens(_tool_text(tool)) for tool in tools)
+        each = (self.message_tokens(_tool_text(tool)) for tool in tools)
+        return sum(tokens + _TOOL_OVERHEAD_TOKENS for tokens in each)
 
     def request_tokens(self, request: ModelRequest) -> int:
         """Tokens of a whole request as it is sent, JSON and all; no less than a tokenizer says."""

@@ -1,0 +1,118 @@
+"""Calls that models write as text."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.salvage import salvage_call
+
+TOOLS = {"send_message", "conversation_search", "finish_rethinking_memory"}
+HI = {"message": "hi"}
+
+
+def arguments_of(text: str) -> object:
+    found = salvage_call(text, TOOLS)
+    assert found is not None
+    assert found.name == "send_message"
+    return json.loads(found.arguments)
+
+
+class TestFindsCalls:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '{"name": "send_message", "arguments": {"message": "hi"}}',
+            '  \n{"name": "send_message", "arguments": {"message": "hi"}}\n',
+            '```json\n{"name": "send_message", "arguments": {"message": "hi"}}\n```',
+            '```\n{"name": "send_message", "parameters": {"message": "hi"}}\n```',
+            '<tool_call>\n{"name": "send_message", "arguments": {"message": "hi"}}\n</tool_call>',
+            '<function=send_message>{"message": "hi"}</function>',
+            '<function=send_message>{"message": "hi"}',
+            '[TOOL_CALLS] [{"name": "send_message", "arguments": {"message": "hi"}}]',
+            '[TOOL_CALLS]send_message[ARGS]{"message": "hi"}',
+            '[TOOL_CALLS]send_message{"message": "hi"}',
+            '{{"name": "send_message", "arguments": {"message": "hi"}}}',
+            '{{"name": "send_message", "arguments": {{"message": "hi"}}}}',
+            '{"function": "send_message", "args": {"message": "hi"}}',
+            '{"tool": "send_message", "arguments": {"message": "hi"}}',
+            '{"function": {"name": "send_message", "arguments": {"message": "hi"}}}',
+            '{"type": "function", "function": {"name": "send_message", "parameters": '
+            '{"message": "hi"}}}',
+            '{"send_message": {"message": "hi"}}',
+            '{"name": "send_message", "message": "hi"}',
+            '{"name": "send_message", "arguments": "{\\"message\\": \\"hi\\"}"}',
+            '{"name": "send_message", "arguments": {"message": "hi",},}',
+            '{"name": "send_message", "arguments": {"message": "hi"}',
+            '{"name": "send_message", "arguments": {"message": "hi"}}}',
+            'Of course! {"name": "send_message", "arguments": {"message": "hi"}} Done.',
+            'A {brace} first: {"name": "send_message", "arguments": {"message": "hi"}}',
+        ],
+    )
+    def test_in_every_form_models_use(self, text: str):
+        assert arguments_of(text) == HI
+
+    def test_takes_the_first_of_several(self):
+        first = '{"name": "send_message", "arguments": {"message": "hi"}}'
+        second = '{"name": "conversation_search", "arguments": {"query": "x"}}'
+        assert arguments_of(f"{first}\n{second}") == HI
+
+    def test_keeps_braces_and_line_breaks_inside_strings(self):
+        text = '{"name": "send_message", "arguments": {"message": "a } {\nb"}}'
+        assert arguments_of(text) == {"message": "a } {\nb"}
+
+    def test_lets_a_call_without_arguments_stand_alone(self):
+        found = salvage_call('{"name": "finish_rethinking_memory"}', TOOLS)
+        assert found is not None
+        assert found.arguments == "{}"
+
+    def test_gives_a_cut_off_call_back_as_unreadable_instead_of_showing_it(self):
+        found = salvage_call('{"name": "send_message", "arguments": {"message": "He sai', TOOLS)
+        assert found is not None
+        assert found.name == "send_message"
+        with pytest.raises(ValueError, match="Extra data"):
+            json.loads(found.arguments)
+
+
+class TestLeavesTheRestAlone:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "Hello, how are you?",
+            "I would call send_message with a message.",
+            'An object such as {"tool": "send_message"} names the tool.',
+            'JSON looks like {"name": "Ada", "age": 36}.',
+            'For example {"send_message": {"message": "x"}} is how it looks.',
+            '{"name": "delete_everything", "arguments": {}}',
+            '{"send_message": "hi"}',
+            "{not json} at all {",
+            '["send_message"]',
+        ],
+    )
+    def test_prose_and_unknown_tools_are_no_calls(self, text: str):
+        assert salvage_call(text, TOOLS) is None
+
+    @pytest.mark.parametrize("text", ["{" * 99_000, '{"a":' * 19_000, '{"name": "' * 9_000])
+    def test_hostile_text_takes_no_time(self, text: str):
+        started = time.perf_counter()
+        assert salvage_call(text, TOOLS) is None
+        assert time.perf_counter() - started < 1.0
+
+    @given(st.text(alphabet=st.sampled_from('{}[]":,\\ \nabsend_message<>/=`'), max_size=200))
+    def test_never_raises(self, text: str):
+        found = salvage_call(text, TOOLS)
+        assert found is None or found.name in TOOLS
+
+    @given(st.text(), st.sets(st.text(min_size=1, max_size=8), max_size=3))
+    def test_never_invents_a_tool(self, text: str, tools: set[str]):
+        found = salvage_call(text, tools)
+        assert found is None or found.name in tools
+
+    @given(st.dictionaries(st.sampled_from(["name", "arguments", "tool", "x"]), st.text()))
+    def test_arguments_are_always_text(self, fields: dict[str, str]):
+        found = salvage_call(json.dumps(fields | {"name": "send_message"}), TOOLS)
+        assert found is not None
+        assert isinstance(found.arguments, str)
