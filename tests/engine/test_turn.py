@@ -1,0 +1,267 @@
+"""One turn: chaining, failing, yielding, reminding, and everything stored before it counts."""
+
+import json
+
+import pytest
+
+from engine import notices
+from engine.errors import ContextOverflow
+from engine.hooks import MemoryPressure
+from engine.testing import call, calls, say
+from tests.engine.builders import dm_scope, room_scope
+
+
+def results_in(request):
+    entries = [json.loads(text) for text in request.messages]
+    return [json.loads(item["content"]) for item in entries if item["role"] == "tool"]
+
+
+class TestAnswering:
+    async def test_send_message_is_the_reply_and_yields(self, rig):
+        result = await rig.answer("Hello", "Hi Ada.")
+        assert (result.state, result.steps, result.replies) == ("done", 1, ("Hi Ada.",))
+
+    async def test_plain_text_is_the_reply(self, rig):
+        rig.script(say("Just so."))
+        assert (await rig.say()).replies == ("Just so.",)
+
+    async def test_the_event_is_an_envelope_with_name_place_and_time(self, rig):
+        await rig.answer("What is up?")
+        envelope = json.loads(json.loads(rig.model.requests[0].messages[-1])["content"])
+        assert envelope["type"] == "user_message"
+        assert (envelope["name"], envelope["message"]) == ("Ada", "What is up?")
+        assert envelope["time"] == "2026-11-21 12:00:00 PM UTC+0000"
+
+    async def test_two_messages_of_one_answer_both_arrive(self, rig):
+        rig.script(
+            calls(("send_message", {"message": "One"}), ("send_message", {"message": "Two"}))
+        )
+        assert (await rig.say()).replies == ("One", "Two")
+
+
+class TestHeartbeats:
+    async def test_a_heartbeat_gives_control_back_with_the_result(self, rig):
+        rig.script(
+            call("core_memory_append", label="human", content="Name: Ada", request_heartbeat=True),
+            call("send_message", message="Noted."),
+        )
+        result = await rig.say("I'm Ada")
+        assert (result.steps, result.replies) == (2, ("Noted.",))
+        assert results_in(rig.model.requests[1])[-1]["status"] == "OK"
+        assert (await rig.block("human")).value == "Name: Ada"
+
+    async def test_without_a_heartbeat_the_turn_yields_once_it_has_spoken(self, rig):
+        rig.script(
+            calls(
+                ("send_message", {"message": "Noted."}),
+                ("core_memory_append", {"label": "human", "content": "Name: Ada"}),
+            )
+        )
+        assert (await rig.say()).steps == 1
+
+    async def test_a_failed_call_always_comes_back(self, rig):
+        rig.script(
+            call("core_memory_replace", label="human", old_content="x", new_content="y"),
+            call("send_message", message="Sorry."),
+        )
+        assert (await rig.say()).replies == ("Sorry.",)
+        assert results_in(rig.model.requests[1])[-1]["status"] == "Failed"
+
+    async def test_after_the_first_failure_the_rest_is_not_run(self, rig):
+        rig.script(
+            calls(
+                ("core_memory_append", {"label": "nowhere", "content": "x"}),
+                ("send_message", {"message": "Too early"}),
+            ),
+            call("send_message", message="Now."),
+        )
+        assert (await rig.say()).replies == ("Now.",)
+        assert [item["status"] for item in results_in(rig.model.requests[1])] == ["Failed"] * 2
+
+    async def test_edits_of_one_answer_build_on_each_other(self, rig):
+        rig.script(
+            calls(
+                ("core_memory_append", {"name": "human", "content": "likes tea"}),
+                (
+                    "core_memory_replace",
+                    {"label": "human", "old_content": "tea", "new_content": "coffee"},
+                ),
+                ("send_message", {"message": "Noted."}),
+            )
+        )
+        await rig.say()
+        block = await rig.block("human")
+        assert (block.value, block.version) == ("likes coffee", 3)
+
+
+class TestBounds:
+    async def test_the_same_failing_call_ends_the_turn_with_a_sentence(self, rig):
+        bad = ("core_memory_append", {"label": "nowhere", "content": "x"})
+        rig.script(*[calls(bad) for _ in range(5)])
+        result = await rig.say()
+        assert (result.steps, result.replies) == (3, (notices.STUCK,))
+
+    async def test_endless_heartbeats_end_after_twelve_steps(self, rig):
+        rig.script(
+            *[
+                call("core_memory_append", label="human", content=str(n), request_heartbeat=True)
+                for n in range(20)
+            ]
+        )
+        result = await rig.say()
+        assert (result.steps, result.replies) == (12, (notices.STUCK,))
+
+    async def test_a_turn_that_has_spoken_ends_its_limit_quietly(self, rig):
+        rig.script(
+            call("send_message", message="Here."),
+        )
+        rig.script(say(""))
+        assert (await rig.say()).replies == ("Here.",)
+
+
+class TestSilence:
+    async def test_a_silent_answer_gets_one_reminder(self, rig):
+        rig.script(
+            call("core_memory_append", label="human", content="x"),
+            call("send_message", message="Hi."),
+        )
+        assert (await rig.say()).replies == ("Hi.",)
+        assert "send_message" in rig.model.requests[1].messages[-1]
+
+    async def test_silence_after_the_reminder_says_so_plainly(self, rig):
+        rig.script(say(""), say(""))
+        result = await rig.say()
+        assert (result.steps, result.replies) == (2, (notices.SILENT,))
+
+
+class TestOverflow:
+    async def test_a_context_length_error_flushes_and_tries_once_more(self, rig):
+        for number in range(6):
+            await rig.answer(f"Message {number}")
+        rig.script(ContextOverflow(), say("a summary"), call("send_message", message="Fits."))
+        assert (await rig.say("And now?")).replies == ("Fits.",)
+        assert (await rig.window()).summary.text == "a summary"
+
+    async def test_a_second_context_length_error_is_said_plainly(self, rig):
+        rig.script(ContextOverflow(), ContextOverflow(), ContextOverflow())
+        result = await rig.say("And now?")
+        assert result.state == "failed"
+        assert "language model" in result.replies[0]
+
+
+class TestPressure:
+    @pytest.fixture
+    def memory(self):
+        return {"context_tokens": 4096}
+
+    async def fill(self, rig, until, limit=60):
+        """Talk until something has happened; the model only answers."""
+        text = "We spoke about the garden and the harvest at length. " * 6
+
+        def reply(request):
+            return say("A summary.") if request.purpose == "summary" else answer(request)
+
+        def answer(request):
+            last = json.loads(json.loads(request.messages[-1])["content"])
+            if last["type"] == "system_alert":
+                return call("core_memory_append", label="human", content="gardens")
+            return call("send_message", message="I see.")
+
+        rig.model._otherwise = reply
+        for number in range(limit):
+            if until():
+                return number
+            await rig.say(f"{number}: {text}")
+        raise AssertionError("it never happened")
+
+    async def test_the_alert_comes_once_and_gets_a_step_of_its_own(self, rig):
+        await self.fill(rig, lambda: any(isinstance(it, MemoryPressure) for it in rig.happened))
+        assert (await rig.block("human")).value == "gardens"
+        await rig.say("more")
+        alerts = [it for it in rig.happened if isinstance(it, MemoryPressure)]
+        assert len(alerts) == 1
+
+    async def test_text_after_the_alert_alone_is_not_sent(self, rig):
+        replies = []
+
+        def reply(request):
+            if request.purpose == "summary":
+                return say("A summary.")
+            last = json.loads(json.loads(request.messages[-1])["content"])
+            if last["type"] == "system_alert":
+                return say("I saved what matters.")
+            return call("send_message", message="I see.")
+
+        rig.model._otherwise = reply
+        while not any(isinstance(it, MemoryPressure) for it in rig.happened):
+            replies += (await rig.say("The garden. " * 60)).replies
+        assert set(replies) == {"I see."}
+
+    async def test_no_request_is_ever_larger_than_the_window(self, rig):
+        await self.fill(rig, lambda: len(rig.model.requests) > 60)
+        sizes = [rig.counter.request_tokens(request) for request in rig.model.requests]
+        assert max(sizes) <= 4096
+
+    async def test_what_left_the_window_stands_in_the_summary_and_is_still_found(self, rig):
+        await rig.answer("My locker code is 8812.")
+        await self.fill(rig, lambda: len(rig.model.requests) > 40)
+        window = await rig.window()
+        assert window.summary.text == "A summary."
+        assert "8812" not in "".join(message.text for message in window.queue)
+        rig.script(
+            call("conversation_search", query="locker code", request_heartbeat=True),
+            call("send_message", message="8812"),
+        )
+        await rig.say("What is my locker code?")
+        assert "8812" in results_in(rig.model.requests[-1])[-1]["message"]
+
+
+class TestPrefix:
+    async def test_without_an_edit_every_request_begins_with_the_one_before(self, rig):
+        for number in range(4):
+            await rig.answer(f"Message {number}")
+        for earlier, later in zip(rig.model.requests, rig.model.requests[1:], strict=False):
+            assert later.system == earlier.system
+            assert later.messages[: len(earlier.messages)] == earlier.messages
+
+    async def test_a_new_speaker_of_a_room_does_not_change_it(self, rig):
+        await rig.answer("Hi", scope=room_scope("ada"))
+        await rig.answer("Hi", scope=room_scope("bob"), name="Bob")
+        first, second = rig.model.requests
+        assert first.system == second.system
+
+
+class TestRooms:
+    async def test_human_is_the_block_of_whoever_speaks(self, rig):
+        rig.script(
+            calls(
+                ("core_memory_append", {"label": "human", "content": "Plays drums"}),
+                ("send_message", {"message": "Noted."}),
+            )
+        )
+        scope = room_scope("bob")
+        await rig.say("I play drums", scope=scope, name="Bob")
+        block = await rig.block("human:console:local/bob", scope)
+        assert (block.value, block.owner_name) == ("Plays drums", "Bob")
+
+    async def test_a_room_never_shows_what_was_said_in_private(self, rig):
+        rig.script(
+            calls(
+                ("core_memory_append", {"label": "human", "content": "SECRET illness"}),
+                ("archival_memory_insert", {"content": "SECRET illness"}),
+                ("send_message", {"message": "I keep the SECRET."}),
+            )
+        )
+        await rig.say("SECRET illness", scope=dm_scope())
+        rig.script(
+            calls(
+                ("conversation_search", {"query": "SECRET illness", "request_heartbeat": True}),
+                ("archival_memory_search", {"query": "SECRET illness", "request_heartbeat": True}),
+            ),
+            call("send_message", message="Nothing."),
+        )
+        await rig.say("What about the illness?", scope=room_scope("ada"))
+        shown = rig.model.requests[-1]
+        assert "SECRET illness" not in shown.system
+        answers = [item["message"] for item in results_in(shown)]
+        assert all("SECRET illness" not in text for text in answers)
