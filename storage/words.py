@@ -23,6 +23,7 @@ from storage.languages import Language, languages
 __all__ = [
     "QueryWord",
     "fold",
+    "language_bit",
     "language_of",
     "query_identifiers",
     "query_words",
@@ -92,14 +93,24 @@ def terms(text: str) -> list[str]:
     return found + [f"i{_joined(item)}" for item in _identifiers(folded)]
 
 
-def query_words(text: str) -> list[QueryWord]:
-    """The distinct content words of a query; its function words only if it has nothing else."""
+def language_bit(text: str) -> int:
+    """A bit for the language whose stems a text is stored under."""
+    return 1 << languages().index(language_of(_TOKEN.findall(fold(text))))
+
+
+def query_words(text: str, language_bits: int = -1) -> list[QueryWord]:
+    """The distinct content words of a query; its function words only if it has nothing else.
+
+    Args:
+        text: The query.
+        language_bits: The languages what is searched was stored in; by default all.
+    """
     tokens = list(dict.fromkeys(_TOKEN.findall(fold(text))))
     stop_words = language_of(tokens).stop_words
     content = [token for token in tokens if token not in stop_words] or tokens
     distinct: dict[tuple[str, ...], QueryWord] = {}
     for token in content:
-        for word in _query_terms(token):
+        for word in _query_terms(token, language_bits):
             distinct.setdefault(word.terms, word)
     return list(distinct.values())
 
@@ -109,10 +120,14 @@ def query_identifiers(text: str) -> list[str]:
     return [f"i{_joined(item)}" for item in dict.fromkeys(_identifiers(fold(text)))]
 
 
-def _query_terms(token: str) -> list[QueryWord]:
+def _query_terms(token: str, language_bits: int) -> list[QueryWord]:
     if _unspaced(token):
         return [QueryWord(text=gram[1:], terms=(gram,)) for gram in _query_grams(token)]
-    stems = dict.fromkeys(_word_term(language.name, token) for language in languages())
+    stems = dict.fromkeys(
+        _word_term(language.name, token)
+        for bit, language in enumerate(languages())
+        if language_bits >> bit & 1
+    )
     return [QueryWord(text=token, terms=tuple(stems))]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.arrays import GrowingArray
-from storage.search import Frequency, fuse, passage_words
+from storage.search import Frequency, fuse, passage_results, passage_words
 from storage.sqlite.array_cache import ArrayCache
 from storage.sqlite.kept_vectors import KeptVectors, placed
 from storage.sqlite.moments import microseconds, snapshot
@@ -40,7 +40,7 @@ from storage.sqlite.search_rows import (
     use_model,
 )
 from storage.vectors import Floats, normalised, top
-from storage.words import QueryWord, fold, query_identifiers, query_words, terms
+from storage.words import QueryWord, fold, language_bit, query_identifiers, query_words, terms
 
 __all__ = ["ArchivalIndex", "ArchivalQuery", "IndexedPassage"]
 
@@ -90,6 +90,7 @@ class _Arrays:
         self.lock = threading.Lock()
         self.number = state.number
         self.generation = state.generation
+        self.languages = state.languages
         self.seqs = GrowingArray(np.int64)
         self.created = GrowingArray(np.int64)
         self.words = GrowingArray(np.int32)
@@ -104,6 +105,7 @@ class _Arrays:
     def refresh(
         self, connection: sqlite3.Connection, state: AgentState, model: tuple[int, int] | None
     ) -> None:
+        self.languages = state.languages
         last = int(self.seqs.values[-1]) if len(self.seqs) else -1
         rows = connection.execute(
             "SELECT seq, created, words FROM archival_rows WHERE agent = ? AND seq > ? "
@@ -140,8 +142,9 @@ class ArchivalIndex:
             self._add(connection, passage)
 
     def _add(self, connection: sqlite3.Connection, passage: IndexedPassage) -> None:
-        number = ensure_agent(connection, _TIER, passage.agent_id)
-        body = terms(f"{passage.title}\n{passage.text}")
+        text = f"{passage.title}\n{passage.text}"
+        number = ensure_agent(connection, _TIER, passage.agent_id, language_bit(text))
+        body = terms(text)
         tags = [_tag_term(tag) for tag in passage.tags]
         add_words(connection, _TIER, number, passage.seq, [*_with_repeats(body), *tags])
         connection.execute(
@@ -234,16 +237,18 @@ class ArchivalIndex:
 
 def _scores(connection: sqlite3.Connection, arrays: _Arrays, query: ArchivalQuery) -> Floats:
     """The score of every passage; minus infinity where it is no result."""
-    words = [_frequency(connection, arrays, word) for word in query_words(query.text)]
+    words = [
+        _frequency(connection, arrays, word) for word in query_words(query.text, arrays.languages)
+    ]
     lexical = passage_words(arrays.words.values, words)
     meaning = None
     if query.vector is not None:
         meaning = arrays.vectors.cosines(normalised(query.vector), len(arrays.seqs))
     scores = np.array(fuse(lexical, meaning), dtype=np.float32)
+    scores[~passage_results(lexical, meaning)] = -np.inf
     for item in query_identifiers(query.text):
-        scores[arrays.places(matches(connection, _TIER, arrays.number, [item]))] += (
-            _IDENTIFIER_WEIGHT
-        )
+        holders = arrays.places(matches(connection, _TIER, arrays.number, [item]))
+        scores[holders] += _IDENTIFIER_WEIGHT
     scores[~_allowed(connection, arrays, query)] = -np.inf
     return scores
 

@@ -39,6 +39,7 @@ class RecallArrays:
         self.lock = threading.Lock()
         self.number = state.number
         self.generation = state.generation
+        self.languages = state.languages
         self.seqs = GrowingArray(np.int64)
         self.sent = GrowingArray(np.int64)
         self.speakers: dict[str, int] = {}
@@ -81,6 +82,7 @@ class RecallArrays:
         self, connection: sqlite3.Connection, state: AgentState, model: tuple[int, int] | None
     ) -> None:
         """Add what the connection sees and the arrays do not have yet."""
+        self.languages = state.languages
         last = int(self.seqs.values[-1]) if len(self) else -1
         rows = connection.execute(_ROWS, (self.number, last)).fetchall()
         if rows:

@@ -46,7 +46,15 @@ from storage.sqlite.search_rows import (
     use_model,
 )
 from storage.vectors import Floats, normalised, top
-from storage.words import QueryWord, fold, query_identifiers, query_words, speaks_of_self, terms
+from storage.words import (
+    QueryWord,
+    fold,
+    language_bit,
+    query_identifiers,
+    query_words,
+    speaks_of_self,
+    terms,
+)
 
 __all__ = ["Hits", "IndexedMessage", "RecallIndex", "RecallQuery"]
 
@@ -130,10 +138,11 @@ class RecallIndex:
             self._add(connection, message)
 
     def _add(self, connection: sqlite3.Connection, message: IndexedMessage) -> None:
-        number = ensure_agent(connection, _TIER, message.agent_id)
+        labelled = _labelled(message)
+        number = ensure_agent(connection, _TIER, message.agent_id, language_bit(labelled))
         sent = microseconds(message.sent_at)
         sitting = self._sitting(connection, number, message, sent)
-        body = terms(_labelled(message))
+        body = terms(labelled)
         dates = date_terms(message.sent_at.date())
         spoken = spoken_terms(message.text, message.sent_at.date())
         add_words(connection, _TIER, number, message.seq, [*body, *dates, *spoken])
@@ -290,7 +299,7 @@ def _asked(connection: sqlite3.Connection, arrays: RecallArrays, query: RecallQu
     dates = asked_dates(query.text, query.today)
     named = _named(arrays.speakers, query.text)
     return Asked(
-        words=[_word(connection, arrays, word) for word in query_words(query.text)],
+        words=_words(connection, arrays, query_words(query.text, arrays.languages)),
         identifiers=[places([item]) for item in query_identifiers(query.text)],
         cosines=arrays.cosines(normalised(query.vector)) if query.vector is not None else None,
         speaker=arrays.speakers[named[0]] if len(named) == 1 else None,
@@ -300,11 +309,22 @@ def _asked(connection: sqlite3.Connection, arrays: RecallArrays, query: RecallQu
     )
 
 
-def _word(connection: sqlite3.Connection, arrays: RecallArrays, word: QueryWord) -> Word:
-    """Where a word stands; a word of half of the messages is not read to its end."""
+def _words(
+    connection: sqlite3.Connection, arrays: RecallArrays, words: Sequence[QueryWord]
+) -> list[Word]:
+    """Where each word stands; half of the messages are read to the end only for want of better."""
     half = len(arrays) // 2 + 1
-    seqs = matches(connection, _TIER, arrays.number, word.terms, limit=half)
-    return Word(hits=arrays.places(seqs), common=len(seqs) >= half)
+    found = [_word(connection, arrays, word, half) for word in words]
+    if any(len(word.hits) and not word.common for word in found):
+        return found
+    return [_word(connection, arrays, word, -1) for word in words]
+
+
+def _word(
+    connection: sqlite3.Connection, arrays: RecallArrays, word: QueryWord, limit: int
+) -> Word:
+    seqs = matches(connection, _TIER, arrays.number, word.terms, limit)
+    return Word(hits=arrays.places(seqs), common=len(seqs) == limit)
 
 
 def _allowed(arrays: RecallArrays, query: RecallQuery) -> NDArray[np.bool_]:

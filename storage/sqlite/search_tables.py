@@ -17,6 +17,7 @@ CREATE TABLE search_agents (
     agent_id TEXT NOT NULL,
     generation INTEGER NOT NULL DEFAULT 0,
     batches INTEGER NOT NULL DEFAULT 0,
+    languages INTEGER NOT NULL DEFAULT 0,
     UNIQUE (tier, agent_id)
 );
 CREATE TABLE search_models (
