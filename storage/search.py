@@ -214,6 +214,17 @@ def _results(columns: Columns, asked: Asked, shares: Floats) -> NDArray[np.bool_
     return sittings[columns.sittings.of]
 
 
+def _add_circumstances(score: Floats, columns: Columns, asked: Asked, weights: Weights) -> None:
+    if asked.speaker is not None:
+        score += weights.speaker * (columns.speaker == asked.speaker)
+    score[asked.months] += weights.month
+    score[asked.days] += weights.day
+    if asked.when:
+        score += weights.when * ((columns.flags & TIME_WORD) > 0)
+    for places in asked.identifiers:
+        score[places] += IDENTIFIER_WEIGHT
+
+
 def word_shares(columns: Columns, words: Sequence[Word], weights: Weights) -> Floats:
     """The share of the query's idf that each message or its near neighbours hold."""
     count = len(columns)
