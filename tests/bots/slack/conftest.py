@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bots.adapter import CommandAnswer, CommandRequest, CommandSpec
 from bots.slack_bot.adapter import SlackAdapter
-from engine.errors import StoreUnavailable
+from engine.errors import MembotError, StoreUnavailable
 from engine.records import IncomingEvent, OutboxItem, Scope, Turn
 from engine.store import Acceptance
 from tests.fixtures.slack_server import (
@@ -70,9 +70,12 @@ class RecordingRunner:
 
     requests: list[CommandRequest] = field(default_factory=list)
     answers: dict[str, CommandAnswer] = field(default_factory=dict)
+    problem: MembotError | None = None
 
     async def run(self, request: CommandRequest) -> CommandAnswer:
         self.requests.append(request)
+        if self.problem is not None:
+            raise self.problem
         if request.confirmed:
             return CommandAnswer(text="It is gone.")
         return self.answers.get(request.command, CommandAnswer(text=f"ran {request.command}"))
@@ -147,7 +150,7 @@ def make_bot(slack) -> MakeBot:
             now=clock,
             api_base_url=slack.base_url,
             ping_interval_seconds=0.1,
-            **({"app_token": APP_TOKEN} if not settings else settings),
+            **(settings or {"app_token": APP_TOKEN}),
         )
         return Bot(slack, inbox, runner, clock, adapter)
 

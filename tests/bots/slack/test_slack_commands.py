@@ -1,0 +1,268 @@
+"""Commands in all their forms, and that only the asker sees and confirms."""
+
+import json
+
+import pytest
+
+from bots.adapter import AnswerFile, CommandAnswer
+from engine.errors import NotAllowed
+from tests.fixtures.slack_server import BOT_USER, Fault
+
+ROOM = {"channel": "C1", "channel_type": "channel"}
+MENTION = f"<@{BOT_USER}>"
+
+
+async def slash(bot, text: str, **fields: str) -> list[dict]:
+    """Give a slash command and wait for its answer; all responses so far."""
+    before = len(bot.slack.responses)
+    await bot.take(bot.slack.slash(text, **fields), "slash_commands")
+    await bot.slack.until(lambda: len(bot.slack.responses) > before)
+    return bot.slack.responses
+
+
+def shown(message: dict) -> str:
+    return message["blocks"][0]["text"]
+
+
+def button(message: dict, label: str) -> dict:
+    elements = message["blocks"][-1]["elements"]
+    return next(element for element in elements if element["text"]["text"] == label)
+
+
+class TestSlash:
+    async def test_runs_the_command_for_the_asker_alone(self, bot):
+        [answer] = await slash(bot, "memory show travel plans")
+        [request] = bot.runner.requests
+        assert request.command == "memory show"
+        assert request.arguments == {"topic": "travel plans"}
+        assert request.scope.conversation_id == "slack:T1/channel/C1/main"
+        assert request.actor == "slack:T1/U1"
+        assert request.actor_name == "Ada"
+        assert request.confirmed is False
+        assert answer["response_type"] == "ephemeral"
+        assert shown(answer) == "ran memory show"
+        assert bot.slack.posted == []
+
+    async def test_in_direct_messages_means_the_personal_agent(self, bot):
+        await slash(bot, "status", channel_id="D1", channel_name="directmessage")
+        assert bot.runner.requests[0].scope.agent_id == "slack:T1/user/U1"
+
+    async def test_takes_named_options_and_quotes(self, bot):
+        await slash(bot, "memory edit text:“likes tea” block")
+        assert bot.runner.requests[0].arguments == {"item": "block", "text": "likes tea"}
+
+    async def test_unescapes_what_slack_escapes(self, bot):
+        await slash(bot, "memory forget a &amp; b &lt;3")
+        assert bot.runner.requests[0].arguments == {"item": "a & b <3"}
+
+    async def test_without_words_gives_help(self, bot):
+        await slash(bot, "")
+        assert bot.runner.requests[0].command == "help"
+
+    @pytest.mark.parametrize(
+        ("typed", "told"),
+        [
+            ("memroy shwo", "Did you mean `memory show`?"),
+            ("memory", "`memory show`, `memory forget`"),
+            ("memory forget", "`item` is missing"),
+            ("status now", "more than the command takes: `status`"),
+            ("xyzzy", "no such command"),
+        ],
+    )
+    async def test_what_is_not_understood_is_answered_with_help(self, bot, typed, told):
+        [answer] = await slash(bot, typed)
+        assert told in shown(answer)
+        assert bot.runner.requests == []
+
+    async def test_a_problem_is_its_plain_sentence(self, bot):
+        bot.runner.problem = NotAllowed()
+        [answer] = await slash(bot, "status")
+        assert shown(answer) == "Only an admin may do that."
+
+
+class TestWords:
+    async def test_in_direct_messages(self, bot, slack):
+        await bot.say("!memory show cats")
+        await slack.until(lambda: slack.ephemerals)
+        [answer] = slack.ephemerals
+        assert (answer["channel"], answer["user"]) == ("D1", "U1")
+        assert shown(answer) == "ran memory show"
+        assert bot.inbox.outcomes == []
+
+    async def test_in_a_thread_where_it_is_called(self, bot, slack):
+        await bot.say(f"{MENTION} !status", thread_ts="1699.1", **ROOM)
+        await slack.until(lambda: slack.ephemerals)
+        assert slack.ephemerals[0]["thread_ts"] == "1699.1"
+        scope = bot.runner.requests[0].scope
+        assert scope.conversation_id == "slack:T1/channel/C1/thread/1699.1"
+        assert bot.inbox.outcomes == []
+
+    async def test_not_addressed_to_the_bot_do_nothing(self, bot, slack):
+        await bot.say("!status", **ROOM)
+        assert bot.runner.requests == []
+        assert bot.inbox.outcomes == []
+
+    async def test_twins_and_repeats_run_once(self, bot, slack):
+        payload = slack.event(slack.message(f"{MENTION} !status", **ROOM))
+        twin = slack.event(payload["event"] | {"type": "app_mention"})
+        for event in (payload, twin, payload):
+            await bot.take(event)
+        await bot.say("!help")
+        await slack.until(lambda: len(slack.ephemerals) == 2)
+        assert [request.command for request in bot.runner.requests] == ["status", "help"]
+
+    async def test_other_exclamations_are_messages(self, bot):
+        await bot.say("!!! wow")
+        assert bot.inbox.outcomes == ["queued"]
+
+    async def test_where_ephemeral_fails_the_answer_comes_by_direct_message(self, bot, slack):
+        slack.fail("chat.postEphemeral", Fault(error="user_not_in_channel"))
+        await bot.say("!status")
+        await slack.until(lambda: slack.posted)
+        assert slack.posted[0]["channel"] == "U1"
+
+
+class TestAnswers:
+    async def test_long_ones_come_in_parts(self, bot, slack):
+        text = "\n\n".join(f"line {number} " + "y" * 300 for number in range(60))
+        bot.runner.answers["status"] = CommandAnswer(text=text)
+        await slash(bot, "status")
+        await slack.until(lambda: len(slack.responses) == 2)
+        assert all(len(shown(answer)) <= 12_000 for answer in slack.responses)
+        assert "line 59" in shown(slack.responses[1])
+
+    async def test_very_long_ones_come_as_a_file(self, bot, slack):
+        text = "\n\n".join("z" * 1_000 for _ in range(80))
+        bot.runner.answers["status"] = CommandAnswer(text=text)
+        await slash(bot, "status")
+        await slack.until(lambda: len(slack.responses) == 2)
+        assert slack.files[0]["content"] == text.encode()
+        assert "answer.md" in shown(slack.responses[1])
+
+    async def test_files_go_to_the_askers_direct_messages(self, bot, slack):
+        file = AnswerFile(name="memory.zip", content=b"PK")
+        bot.runner.answers["memory export"] = CommandAnswer(text="Here.", file=file)
+        [answer] = await slash(bot, "memory export")
+        assert slack.files[0]["channel"] == "D1"
+        assert slack.files[0]["content"] == b"PK"
+        assert "memory.zip" in shown(answer)
+
+    async def test_a_file_that_cannot_be_sent_is_said(self, bot, slack):
+        slack.fail("files.getUploadURLExternal", Fault(error="missing_scope"))
+        file = AnswerFile(name="memory.zip", content=b"PK")
+        bot.runner.answers["memory export"] = CommandAnswer(text="Here.", file=file)
+        [answer] = await slash(bot, "memory export")
+        assert "could not be sent" in shown(answer)
+
+    async def test_ping_nobody(self, bot):
+        bot.runner.answers["status"] = CommandAnswer(text="<!channel> @here")
+        [answer] = await slash(bot, "status")
+        assert shown(answer) == answer["text"] == "<\u200b!channel> @\u200bhere"
+
+    async def test_a_used_up_response_address_is_no_end(self, bot, slack):
+        slack.fail("response_url", Fault(status=404))
+        await bot.take(slack.slash("status"), "slash_commands")
+        await slack.until(lambda: slack.ephemerals)
+        assert slack.ephemerals[0]["user"] == "U1"
+
+
+class TestConfirming:
+    @pytest.fixture
+    async def question(self, bot):
+        bot.runner.answers["memory forget"] = CommandAnswer(text="This goes.", confirm="Forget it")
+        [answer] = await slash(bot, "memory forget cats")
+        return answer
+
+    async def press(self, bot, pressed: dict, user: str = "U1") -> None:
+        await bot.take(bot.slack.press(pressed, user=user), "interactive")
+
+    async def test_by_the_asker_runs_the_same_request(self, bot, slack, question):
+        await self.press(bot, button(question, "Forget it"))
+        await slack.until(lambda: len(slack.responses) == 2)
+        first, second = bot.runner.requests
+        assert second.confirmed
+        assert (second.command, second.arguments) == (first.command, first.arguments)
+        assert second.scope == first.scope
+        assert slack.responses[1]["replace_original"] is True
+        assert shown(slack.responses[1]) == "It is gone."
+
+    async def test_by_somebody_else_is_refused_to_that_person(self, bot, slack, question):
+        await self.press(bot, button(question, "Forget it"), user="U2")
+        await slack.until(lambda: slack.ephemerals)
+        assert slack.ephemerals[0]["user"] == "U2"
+        assert len(bot.runner.requests) == 1
+        assert len(slack.responses) == 1
+
+    async def test_from_another_team_is_refused(self, bot, slack, question):
+        press = slack.press(button(question, "Forget it")) | {"team": {"id": "T2"}}
+        await bot.take(press, "interactive")
+        await slack.until(lambda: slack.ephemerals)
+        assert len(bot.runner.requests) == 1
+
+    async def test_cancel_does_nothing(self, bot, slack, question):
+        await self.press(bot, button(question, "Cancel"))
+        await slack.until(lambda: len(slack.responses) == 2)
+        assert len(bot.runner.requests) == 1
+        assert "nothing was changed" in shown(slack.responses[1])
+
+    async def test_pressed_twice_runs_once(self, bot, slack, question):
+        press = slack.press(button(question, "Forget it"))
+        await bot.take(press, "interactive")
+        await bot.take(press, "interactive")
+        await slash(bot, "status")
+        await slack.until(lambda: len(slack.responses) == 3)
+        assert [request.command for request in bot.runner.requests].count("memory forget") == 2
+
+    async def test_survives_a_restart(self, make_bot, bot, slack, question):
+        async with make_bot().serve() as fresh:
+            await slack.until(lambda: slack.connections_opened == 2)
+            await self.press(fresh, button(question, "Forget it"))
+            await slack.until(lambda: fresh.runner.requests)
+        assert fresh.runner.requests[0].arguments == {"item": "cats"}
+
+    async def test_a_request_too_long_for_a_button_says_so(self, bot):
+        bot.runner.answers["memory forget"] = CommandAnswer(text="This goes.", confirm="Forget it")
+        [answer] = await slash(bot, "memory forget " + "long " * 600)
+        assert "too long to be confirmed" in shown(answer)
+        assert len(answer["blocks"]) == 1
+
+    async def test_keeps_the_thread_it_was_asked_in(self, bot, slack):
+        bot.runner.answers["memory forget"] = CommandAnswer(text="This goes.", confirm="Forget it")
+        await bot.say(f"{MENTION} !memory forget cats", thread_ts="1699.1", **ROOM)
+        await slack.until(lambda: slack.ephemerals)
+        await self.press(bot, button(slack.ephemerals[0], "Forget it"))
+        await slack.until(lambda: slack.responses)
+        assert bot.runner.requests[0].scope == bot.runner.requests[1].scope
+
+
+class TestAdmins:
+    async def test_are_who_slack_says(self, bot):
+        await slash(bot, "status", user_id="UADMIN")
+        await slash(bot, "status", user_id="U1")
+        assert [request.platform_admin for request in bot.runner.requests] == [True, False]
+
+    async def test_are_asked_again_after_a_minute(self, bot, slack):
+        await slash(bot, "status", user_id="UADMIN")
+        slack.users["UADMIN"]["is_admin"] = False
+        bot.clock.at = bot.clock.at.replace(minute=2)
+        await slash(bot, "status", user_id="UADMIN")
+        assert [request.platform_admin for request in bot.runner.requests] == [True, False]
+
+    async def test_are_nobody_when_slack_cannot_say(self, bot, slack):
+        slack.fail("users.info", Fault(status=503))
+        await slash(bot, "status", user_id="UADMIN")
+        assert bot.runner.requests[0].platform_admin is False
+
+
+class TestButtonsOnTheWire:
+    async def test_carry_the_request_and_nothing_secret(self, bot):
+        bot.runner.answers["memory forget"] = CommandAnswer(text="This goes.", confirm="Forget it")
+        [answer] = await slash(bot, "memory forget cats")
+        assert json.loads(button(answer, "Forget it")["value"]) == {
+            "command": "memory forget",
+            "arguments": {"item": "cats"},
+            "team": "T1",
+            "user": "U1",
+            "room": "C1",
+            "thread": None,
+        }

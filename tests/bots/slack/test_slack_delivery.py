@@ -1,0 +1,237 @@
+"""Replies and status lines out, against every way Slack has of not taking them."""
+
+import json
+import re
+
+import pytest
+
+from engine.errors import DeliveryDelayed, DeliveryRefused
+from tests.bots.slack.conftest import a_turn, an_item
+from tests.fixtures.slack_server import APP_TOKEN, BOT_USER, TEAM, Fault
+
+ROOM = {"channel": "C1", "channel_type": "channel"}
+
+
+@pytest.fixture
+async def event(bot):
+    """A direct message that wants an answer."""
+    await bot.say("hello")
+    return bot.inbox.events[-1]
+
+
+@pytest.fixture
+async def room_event(bot):
+    """A mention in a channel."""
+    await bot.say(f"<@{BOT_USER}> hello", **ROOM)
+    return bot.inbox.events[-1]
+
+
+class TestSending:
+    async def test_posts_markdown_that_pings_and_previews_nothing(self, bot, slack, event):
+        reference = await bot.adapter.send(an_item(event, nonce="n-7"), "**hi**", 2)
+        [post] = slack.posted
+        assert post["markdown_text"] == "**hi**"
+        assert post["channel"] == "D1"
+        assert "thread_ts" not in post
+        assert post["unfurl_links"] is False
+        assert post["unfurl_media"] is False
+        assert post["metadata"] == {
+            "event_type": "membot_reply",
+            "event_payload": {"nonce": "n-7", "part": 2},
+        }
+        assert reference == f"D1/{post['ts']}"
+
+    async def test_answers_a_room_in_the_thread_of_the_message(self, bot, slack, room_event):
+        await bot.adapter.send(an_item(room_event), "hi", 0)
+        assert slack.posted[0]["thread_ts"] == json.loads(room_event.address)["message_ts"]
+
+    async def test_takes_part_in_the_threads_it_writes_in(self, make_bot, bot, slack, room_event):
+        other = make_bot(app_token=APP_TOKEN)
+        await bot.adapter.close()
+        await other.adapter.send(an_item(room_event), "hi", 0)
+        root = json.loads(room_event.address)["message_ts"]
+        async with other.serve():
+            await slack.until(lambda: slack.connections_opened == 2)
+            await other.say("thanks", thread_ts=root, **ROOM)
+        assert [event.text for event in other.inbox.events] == ["thanks"]
+        assert slack.count("conversations.replies") == 0
+
+    async def test_a_turn_taken_up_after_a_restart_needs_no_event(self, make_bot, slack, event):
+        bot = make_bot()
+        await bot.adapter.send(an_item(event), "hi", 0)
+        await bot.adapter.close()
+        assert len(slack.posted) == 1
+
+
+class TestTrouble:
+    async def refused(self, bot, event) -> DeliveryRefused:
+        with pytest.raises(DeliveryRefused) as caught:
+            await bot.adapter.send(an_item(event), "hi", 0)
+        return caught.value
+
+    async def delayed(self, bot, event) -> DeliveryDelayed:
+        with pytest.raises(DeliveryDelayed) as caught:
+            await bot.adapter.send(an_item(event), "hi", 0)
+        return caught.value
+
+    async def test_a_rate_limit_is_waited_for_by_the_caller(self, bot, slack, event):
+        slack.fail("chat.postMessage", Fault(status=429, retry_after=17))
+        assert (await self.delayed(bot, event)).retry_after_seconds == 17
+        assert slack.count("chat.postMessage") == 1
+
+    async def test_503_means_later_and_is_not_repeated_here(self, bot, slack, event):
+        slack.fail("chat.postMessage", Fault(status=503))
+        assert (await self.delayed(bot, event)).retry_after_seconds is None
+        assert slack.count("chat.postMessage") == 1
+
+    @pytest.mark.parametrize("code", ["internal_error", "service_unavailable", "fatal_error"])
+    async def test_slacks_own_troubles_mean_later(self, bot, slack, event, code):
+        slack.fail("chat.postMessage", Fault(error=code))
+        await self.delayed(bot, event)
+
+    async def test_a_lost_response_means_later_and_was_sent_once(self, bot, slack, event):
+        slack.fail("chat.postMessage", Fault(lost=True))
+        await self.delayed(bot, event)
+        assert len(slack.posted) == 1
+        assert slack.posted[0]["metadata"]["event_payload"]["nonce"] == "nonce-1"
+
+    async def test_an_unreachable_slack_means_later(self, bot, slack, event):
+        await slack.stop()
+        await self.delayed(bot, event)
+
+    @pytest.mark.parametrize(
+        ("code", "word"),
+        [
+            ("channel_not_found", "channel"),
+            ("is_archived", "archived"),
+            ("not_in_channel", "invite"),
+            ("invalid_auth", "SLACK_BOT_TOKEN"),
+            ("something_new", "something_new"),
+        ],
+    )
+    async def test_refusals_are_plain_sentences(self, bot, slack, event, code, word):
+        slack.fail("chat.postMessage", Fault(error=code))
+        assert word in (await self.refused(bot, event)).sentence
+
+
+class TestPings:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "<!channel>",
+            "<!here|here>",
+            "<!everyone>",
+            "<!subteam^S123|@team>",
+            "<!SUBTEAM^S123>",
+            "@channel",
+            "hi @Here!",
+            "(@everyone)",
+            "<@U123>",
+            "<@W123|bob>",
+            "&lt;!channel&gt;",
+            "&#60;!channel>",
+            "<\\!channel>",
+            "`<!channel>`",
+        ],
+    )
+    async def test_nothing_the_model_writes_pings(self, bot, slack, event, text):
+        [part] = bot.adapter.split(text)
+        await bot.adapter.send(an_item(event), part, 0)
+        sent = slack.posted[0]["markdown_text"]
+        assert not re.search(r"(<|;)\\?[!@]|@(channel|here|everyone)", sent, re.IGNORECASE)
+        assert sent.replace("\u200b", "") == text
+
+    async def test_what_skips_the_splitting_pings_nobody_either(self, bot, slack, event):
+        await bot.adapter.send(an_item(event), "<!channel>", 0)
+        assert slack.posted[0]["markdown_text"] == "<\u200b!channel>"
+
+    @pytest.mark.parametrize("text", ["bob@here.example", "<!DOCTYPE html>", "@channels", "a <b>"])
+    async def test_other_text_stays_as_it_is(self, bot, text):
+        assert bot.adapter.split(text) == [text]
+
+
+class TestSplitting:
+    async def test_keeps_parts_within_what_slack_takes(self, bot, slack, event):
+        text = "\n\n".join(f"Paragraph {number} @channel " + "x" * 400 for number in range(80))
+        parts = bot.adapter.split(text)
+        for number, part in enumerate(parts):
+            await bot.adapter.send(an_item(event), part, number)
+        assert len(slack.posted) == len(parts) > 2
+        whole = "".join(post["markdown_text"] for post in slack.posted)
+        assert re.sub(r"\s|\u200b", "", whole) == re.sub(r"\s", "", text)
+
+
+class TestActivity:
+    async def test_a_taken_message_shows_at_once_and_ends_with_the_turn(self, bot, slack, event):
+        ts = json.loads(event.address)["message_ts"]
+        await slack.until(lambda: slack.statuses == [("D1", ts, "processing")])
+        await bot.adapter.show_activity(a_turn(event), "working")
+        await bot.adapter.show_activity(a_turn(event), "idle")
+        assert slack.statuses == [("D1", ts, "processing"), ("D1", ts, "active")]
+
+    async def test_a_turn_that_has_ended_is_not_shown_again(self, bot, slack, event):
+        await bot.adapter.show_activity(a_turn(event), "idle")
+        await bot.adapter.show_activity(a_turn(event), "working")
+        assert slack.statuses[-1][2] == "active"
+
+    async def test_falls_back_to_the_older_call_and_remembers(self, bot, slack):
+        slack.fail("agents.sessions.setStatus", Fault(error="not_authorized"))
+        await bot.say("hello")
+        await slack.until(lambda: slack.statuses)
+        await bot.adapter.show_activity(a_turn(bot.inbox.events[0]), "idle")
+        assert [status for *_, status in slack.statuses] == ["is thinking...", ""]
+        assert slack.count("agents.sessions.setStatus") == 1
+
+    async def test_never_raises(self, bot, slack, event):
+        await slack.until(lambda: slack.statuses)
+        slack.fail("agents.sessions.setStatus", Fault(error="thread_not_found"))
+        slack.fail("assistant.threads.setStatus", Fault(status=503))
+        await bot.adapter.show_activity(a_turn(event), "idle")
+        await slack.stop()
+        await bot.adapter.show_activity(a_turn(event, "turn-2"), "working")
+
+    async def test_a_duplicate_shows_nothing(self, bot, slack, event):
+        await slack.until(lambda: slack.statuses)
+        await bot.adapter.show_activity(a_turn(event), "idle")
+        ts = json.loads(event.address)["message_ts"]
+        await bot.say("hello", ts=ts)
+        await bot.adapter.close()
+        assert bot.inbox.outcomes[-1] == "duplicate"
+        assert slack.statuses[-1][2] == "active"
+
+
+class TestStop:
+    def pressed(self, slack, channel: str, thread: str) -> dict:
+        return slack.event(
+            {
+                "type": "agent_session_stopped",
+                "channel": channel,
+                "thread_ts": thread,
+                "user": "U1",
+                "event_ts": slack.ts(),
+                "streaming_message_ts": [],
+            }
+        )
+
+    async def test_ends_the_conversation_shown_and_leaves_processing(self, bot, slack, room_event):
+        root = json.loads(room_event.address)["thread_ts"]
+        await slack.until(lambda: slack.statuses)
+        await bot.take(self.pressed(slack, "C1", root))
+        assert [scope.conversation_id for scope in bot.inbox.stopped] == [
+            f"slack:{TEAM}/channel/C1/main"
+        ]
+        assert slack.statuses[-1] == ("C1", root, "active")
+
+    async def test_in_a_thread_with_its_own_conversation(self, bot, slack):
+        await bot.say(f"<@{BOT_USER}> hello", thread_ts="1699.3", **ROOM)
+        await slack.until(lambda: slack.statuses)
+        await bot.take(self.pressed(slack, "C1", "1699.3"))
+        assert bot.inbox.stopped[0].conversation_id.endswith("C1/thread/1699.3")
+
+    async def test_after_a_restart_ends_what_it_may_mean(self, bot, slack):
+        await bot.take(self.pressed(slack, "D1", "1699.3"))
+        assert [scope.conversation_id for scope in bot.inbox.stopped] == [
+            "slack:T1/user/U1/thread/1699.3",
+            "slack:T1/user/U1/main",
+        ]
+        assert slack.statuses == [("D1", "1699.3", "active")]
