@@ -62,28 +62,21 @@ class ContextWindow:
         self._tools = tuple(tools)
         self._counter = counter
         self._config = config
-        self._prefix_tokens: tuple[str, int] = ("", 0)
         self.output_tokens = config.context_tokens // _SHARE_OF_OUTPUT
         self.limit_tokens = int(config.context_tokens * config.flush) - self.output_tokens
 
     def build(self, window: Window) -> ModelRequest:
         """The exact request for a window."""
         head = (summary_payload(window.summary.text),) if window.summary else ()
-        return ModelRequest(
-            purpose="turn",
-            system=self._prefix(window),
-            messages=head + tuple(message.payload for message in window.queue),
-            tools=self._tools,
-            max_output_tokens=self.output_tokens,
-        )
+        return self._request(window, head + tuple(message.payload for message in window.queue))
 
-    async def measure(self, window: Window, added: Sequence[Message] = ()) -> Fill:
+    def measure(self, window: Window, added: Sequence[Message] = ()) -> Fill:
         """How full the window is, with messages that are about to join its queue.
 
         The queue's tokens were counted when its messages were made, so the cost does not grow
         with what a message holds.
         """
-        prefix = await self._count_prefix(self._prefix(window))
+        prefix = self._counter.request_tokens(self._request(window, ()))
         summary = window.summary.tokens + MESSAGE_OVERHEAD_TOKENS if window.summary else 0
         queue = sum(item.tokens + MESSAGE_OVERHEAD_TOKENS for item in (*window.queue, *added))
         return Fill(
@@ -114,6 +107,15 @@ class ContextWindow:
             messages[place] = shorter
         return replace(request, messages=tuple(messages))
 
+    def _request(self, window: Window, messages: tuple[str, ...]) -> ModelRequest:
+        return ModelRequest(
+            purpose="turn",
+            system=self._prefix(window),
+            messages=messages,
+            tools=self._tools,
+            max_output_tokens=self.output_tokens,
+        )
+
     def _prefix(self, window: Window) -> str:
         core = render(self._fitting(window.blocks))
         return f"{self._system_text}\n\n# Core memory\n{core}\n\n{_counts_line(window.counts)}"
@@ -129,16 +131,6 @@ class ContextWindow:
                 break
             shown[place] = replace(shown[place], value=shorter)
         return shown
-
-    async def _count_prefix(self, prefix: str) -> int:
-        """Count the prefix once for as long as it stays the same."""
-        known, tokens = self._prefix_tokens
-        if known != prefix:
-            tools = json.dumps([spec.parameters | {"d": spec.description} for spec in self._tools])
-            tokens = sum(await self._counter.count([prefix, tools]))
-            tokens += MESSAGE_OVERHEAD_TOKENS + 8 * len(self._tools)
-            self._prefix_tokens = (prefix, tokens)
-        return tokens
 
 
 def _counts_line(counts: MemoryCounts) -> str:

@@ -68,10 +68,10 @@ class QueueManager:
             force_flush: The endpoint said that the window is smaller than we think.
         """
         window = await self._store.load_window(scope)
-        fill = await self._context.measure(window)
+        fill = self._context.measure(window)
         if force_flush or fill.used_tokens > fill.limit_tokens:
             window = await self._flush(scope, window, fill)
-            fill = await self._context.measure(window)
+            fill = self._context.measure(window)
         request = self._context.build(window)
         excess = fill.used_tokens - fill.limit_tokens
         if force_flush:
@@ -102,7 +102,7 @@ class QueueManager:
     async def _prepare(self, scope: Scope) -> None:
         try:
             window = await self._store.load_window(scope)
-            leaving = self._leaving(window, await self._context.measure(window))
+            leaving = self._leaving(window, self._context.measure(window))
             if leaving and not window.prepared:
                 made = await self._summarizer.summarize(window.summary, leaving)
                 if not made.summary.mechanical:

@@ -207,7 +207,7 @@ class TurnRunner:
         """The memory-pressure alert, where it is due; from 85 % on a summary is prepared."""
         edited = [write.block for write in draft.blocks]
         window = self._with.context.with_memory(ready.window, edited)
-        fill = await self._with.context.measure(window, added)
+        fill = self._with.context.measure(window, added)
         self._with.queue.prepare(turn.scope, fill)
         if not self._with.queue.wants_alert(fill, window):
             return None
