@@ -1,0 +1,187 @@
+"""Discord as one platform of the bot: lifecycle, and the deliveries out."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Literal
+
+import aiohttp
+import discord
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from yarl import URL
+
+from bots.adapter import CommandRunner, CommandSpec, Inbox
+from bots.discord_bot.activity import TypingSigns
+from bots.discord_bot.client import MembotClient
+from bots.discord_bot.outbound import send_part
+from bots.discord_bot.render import parts_of
+from bots.discord_bot.threads import EngagedThreads
+from engine.errors import DeliveryDelayed, OperatorError
+from engine.records import OutboxItem, Turn
+
+_log = logging.getLogger(__name__)
+_WRONG_TOKEN = "Discord refuses the token in DISCORD_TOKEN; copy the bot token from the portal."  # noqa: S105
+_NO_INTENT = (
+    "Discord does not grant the Message Content intent; switch it on in the developer portal, "
+    "or do without it."
+)
+_TOKEN_REFUSED = 4004  # gateway close code
+_PATIENCE_SECONDS = 90.0  # Discord keeps a session for about a minute
+
+
+class DiscordAdapter:
+    """Implements ``bots.adapter.Adapter`` on discord.py 2.7.
+
+    Args:
+        token: Bot token.
+        inbox: Where messages go.
+        commands: Who carries out commands.
+        command_table: From which the slash commands are made.
+        now: The time, aware.
+        api_base_url: Another REST base, e.g. ``http://127.0.0.1:8001/api/v10``.
+        gateway_url: Another gateway, e.g. ``ws://127.0.0.1:8001/gw``.
+        message_content: Whether to ask for the privileged intent of that name.
+    """
+
+    platform = "discord"
+
+    def __init__(  # noqa: PLR0913 - each is a thing of its own
+        self,
+        token: str,
+        inbox: Inbox,
+        commands: CommandRunner,
+        command_table: Sequence[CommandSpec],
+        now: Callable[[], datetime],
+        *,
+        api_base_url: str | None = None,
+        gateway_url: str | None = None,
+        message_content: bool = False,
+    ) -> None:
+        self._token = token
+        self._inbox = inbox
+        self._commands = commands
+        self._command_table = command_table
+        self._now = now
+        self._api_base_url = api_base_url
+        self._gateway_url = gateway_url
+        self._message_content = message_content
+        self._threads = EngagedThreads()
+        self._typing = TypingSigns(self._logged_in)
+        self._client: MembotClient | None = None
+        self._closing = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether events arrive right now."""
+        return self._client is not None and self._client.ready
+
+    async def run(self) -> None:
+        """Connect and serve until cancelled or closed; may be called again after it ended.
+
+        Raises:
+            OperatorError: Another try cannot help: wrong token, intent not granted.
+            ConnectionError: Discord cannot be reached, or the session is lost for good.
+        """
+        self._closing = False
+        self._point_elsewhere()
+        client = self.new_client()
+        try:
+            with _ends_as_ordinary_error(client):
+                await self._serve(client)
+        finally:
+            await client.close()
+        if not self._closing:
+            raise ConnectionError("Discord ended the connection.")
+
+    async def close(self) -> None:
+        """Disconnect; ``run`` returns."""
+        self._closing = True
+        await self._typing.close()
+        if self._client is not None:
+            await self._client.close()
+
+    def new_client(self) -> MembotClient:
+        """A client for one connection, with its commands; discord.py's cannot be used twice."""
+        synced = self._client is not None and self._client.synced
+        client = MembotClient(
+            self._inbox, self._threads, message_content=self._message_content, synced=synced
+        )
+        client.offer(self._command_table, self._commands, self._now)
+        self._client = client
+        return client
+
+    def split(self, text: str) -> list[str]:
+        """Parts of at most 2,000 characters, as Discord shows them."""
+        return parts_of(text)
+
+    async def send(self, item: OutboxItem, part: str, number: int) -> str:
+        """Send one part as a reply to the message it answers; the id of the new message.
+
+        Raises:
+            DeliveryDelayed: Worth another try later.
+            DeliveryRefused: Never will be.
+        """
+        client = self._logged_in()
+        if client is None:
+            raise DeliveryDelayed("Discord is not connected.")
+        reference = await send_part(client, item, part, number)
+        self._threads.engage(int(json.loads(item.address)["channel"]))
+        return reference
+
+    async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
+        """Type in the turn's channel while it is being worked on."""
+        if activity == "working":
+            self._typing.start(turn.id, int(json.loads(turn.address)["channel"]))
+        else:
+            self._typing.stop(turn.id)
+
+    def _logged_in(self) -> MembotClient | None:
+        client = self._client
+        usable = client is not None and client.user is not None and not client.is_closed()
+        return client if usable else None
+
+    def _point_elsewhere(self) -> None:
+        """discord.py knows these addresses only as class attributes."""
+        logging.getLogger("discord").setLevel(logging.INFO)  # its DEBUG lines hold messages
+        if self._api_base_url is not None:
+            Route.BASE = self._api_base_url.rstrip("/")
+        if self._gateway_url is not None:
+            DiscordWebSocket.DEFAULT_GATEWAY = URL(self._gateway_url)
+
+    async def _serve(self, client: MembotClient) -> None:
+        serving = asyncio.create_task(client.start(self._token))
+        lost = asyncio.create_task(client.wait_until_lost(_PATIENCE_SECONDS))
+        try:
+            await asyncio.wait({serving, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                await serving
+        finally:
+            for task in (serving, lost):
+                task.cancel()
+            await asyncio.gather(serving, lost, return_exceptions=True)
+
+
+@contextmanager
+def _ends_as_ordinary_error(client: MembotClient) -> Iterator[None]:
+    """What discord.py raises when it gives up, in words of ours."""
+    try:
+        yield
+    except discord.LoginFailure as refused:
+        raise OperatorError(_WRONG_TOKEN) from refused
+    except discord.PrivilegedIntentsRequired as refused:
+        raise OperatorError(_NO_INTENT) from refused
+    except AttributeError as unset:
+        # discord.py 2.7 reads `ws.sequence` after a first connection that was refused.
+        if getattr(client, "ws", None) is not None:
+            raise
+        raise ConnectionError("Discord's gateway cannot be reached.") from unset
+    except discord.ConnectionClosed as closed:
+        if closed.code == _TOKEN_REFUSED:
+            raise OperatorError(_WRONG_TOKEN) from closed
+        raise ConnectionError(f"Discord closed the connection ({closed.code}).") from closed
+    except (discord.DiscordException, aiohttp.ClientError) as trouble:
+        raise ConnectionError(f"Discord failed: {type(trouble).__name__}.") from trouble

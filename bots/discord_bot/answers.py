@@ -1,0 +1,70 @@
+"""Shows a command's answer to its asker alone: parts, a file, buttons."""
+
+import io
+
+import discord
+
+from bots.adapter import AnswerFile, CommandAnswer
+from bots.discord_bot.render import parts_of
+
+Interaction = discord.Interaction[discord.Client]
+_MOST_PARTS = 5
+_NOTHING = "Done."
+
+
+async def show_answer(
+    interaction: Interaction, answer: CommandAnswer, codes: tuple[str, str] | None = None
+) -> None:
+    """Send the answer to an acknowledged interaction.
+
+    Args:
+        interaction: Deferred, or whose message was edited.
+        answer: Over five parts, the first part and a file come instead.
+        codes: ``custom_id`` of the confirming and the cancelling button.
+    """
+    parts, files = _fitting(answer)
+    for part in parts[:-1]:
+        await _send(interaction, part)
+    await _send(interaction, parts[-1], files, _buttons(answer.confirm, codes))
+
+
+def _fitting(answer: CommandAnswer) -> tuple[list[str], list[discord.File]]:
+    parts = parts_of(answer.text) or [_NOTHING]
+    files = [] if answer.file is None else [_upload(answer.file)]
+    if len(parts) > _MOST_PARTS:
+        whole = AnswerFile(name="answer.md", content=answer.text.encode())
+        return parts[:1], [_upload(whole), *files]
+    return parts, files
+
+
+def _upload(file: AnswerFile) -> discord.File:
+    return discord.File(io.BytesIO(file.content), filename=file.name)
+
+
+def _buttons(label: str | None, codes: tuple[str, str] | None) -> discord.ui.View | None:
+    if label is None or codes is None:
+        return None
+    view = discord.ui.View(timeout=None)
+    for text, style, code in (
+        (label, discord.ButtonStyle.danger, codes[0]),
+        ("Cancel", discord.ButtonStyle.secondary, codes[1]),
+    ):
+        view.add_item(discord.ui.Button(label=text[:80], style=style, custom_id=code))
+    view.stop()  # the client itself listens to the buttons, so nothing has to be kept of them
+    return view
+
+
+async def _send(
+    interaction: Interaction,
+    part: str,
+    files: list[discord.File] | None = None,
+    view: discord.ui.View | None = None,
+) -> None:
+    await interaction.followup.send(
+        part,
+        files=files or [],
+        view=view or discord.utils.MISSING,
+        ephemeral=True,
+        suppress_embeds=True,
+        allowed_mentions=discord.AllowedMentions.none(),
+    )

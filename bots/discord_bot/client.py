@@ -1,0 +1,169 @@
+"""The discord.py client: Discord's events in, nothing of memory; one object a connection."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import aiohttp
+import discord
+
+from bots.adapter import CommandRunner, CommandSpec, Inbox
+from bots.discord_bot.commands import CommandMenu
+from bots.discord_bot.desk import CommandDesk
+from bots.discord_bot.inbound import Place, event_of, place_in_guild, reception_of
+from bots.discord_bot.threads import EngagedThreads
+from bots.routing import wants_answer
+from engine.records import IncomingEvent
+
+_log = logging.getLogger(__name__)
+_LONGEST_RATE_LIMIT_SECONDS = 30.0  # beyond that the outbox waits, not the request
+
+
+class MembotClient(discord.Client):
+    """Listens; everything it hears goes to the inbox or to the command desk.
+
+    Attributes:
+        ready: True between READY or RESUMED and the next disconnection.
+        synced: Whether Discord has this process's commands.
+    """
+
+    def __init__(
+        self, inbox: Inbox, threads: EngagedThreads, *, message_content: bool, synced: bool
+    ) -> None:
+        super().__init__(
+            intents=least_intents(message_content=message_content),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            max_ratelimit_timeout=_LONGEST_RATE_LIMIT_SECONDS,
+        )
+        self.tree = CommandMenu(self)
+        self.synced = synced
+        self._inbox = inbox
+        self._threads = threads
+        self._desk: CommandDesk | None = None
+        self._in_order: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._up, self._down = asyncio.Event(), asyncio.Event()
+        self._down.set()
+
+    def offer(
+        self, table: Sequence[CommandSpec], runner: CommandRunner, now: Callable[[], datetime]
+    ) -> None:
+        """Register the commands; Discord hears of them at the next READY."""
+        self._desk = CommandDesk(self, runner, now)
+        self.tree.fill(table, self._desk)
+
+    @property
+    def ready(self) -> bool:
+        """Whether events arrive right now."""
+        return self._up.is_set() and not self.is_closed()
+
+    async def wait_until_lost(self, patience_seconds: float) -> None:
+        """Return when there has been no session for so long that it cannot be resumed."""
+        while True:
+            await self._down.wait()
+            try:
+                async with asyncio.timeout(patience_seconds):
+                    await self._up.wait()
+            except TimeoutError:
+                return
+
+    async def on_ready(self) -> None:
+        """A session has begun."""
+        self._connected(up=True)
+        if self.synced:
+            return
+        try:
+            await self.tree.sync()
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:
+            _log.warning("Commands not registered: %s", type(trouble).__name__)
+        else:
+            self.synced = True
+
+    async def on_resumed(self) -> None:
+        """The session goes on where it was cut."""
+        self._connected(up=True)
+
+    async def on_disconnect(self) -> None:
+        """The connection is gone; discord.py tries to get it back."""
+        self._connected(up=False)
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Hand over what is for the bot, in the order of each channel."""
+        async with self._in_order.setdefault(message.channel.id, asyncio.Lock()):
+            event = await self._event_from(message)
+            if event is not None:
+                await self._inbox.submit(event)
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Our buttons; the commands go through the tree."""
+        if self._desk and interaction.type is discord.InteractionType.component:
+            await self._desk.button_pressed(interaction)
+
+    async def on_error(self, event_method: str, /, *args: object, **kwargs: object) -> None:
+        """Log what went wrong without anything that people wrote."""
+        del args, kwargs
+        kind, _, trace = sys.exc_info()
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+        _log.error("%s failed: %s at %s", event_method, kind and kind.__name__, where)
+
+    def _connected(self, *, up: bool) -> None:
+        came, went = (self._up, self._down) if up else (self._down, self._up)
+        went.clear()
+        came.set()
+        _log.info("Discord %s", "connected" if up else "disconnected")
+
+    async def _event_from(self, message: discord.Message) -> IncomingEvent | None:
+        if self.user is None or message.author.bot:
+            return None
+        place = await self._place_of(message)
+        if place is None or not await self._is_for_us(message, place, self.user.id):
+            return None
+        if place.thread is not None:
+            self._threads.engage(place.thread)
+        return event_of(message, place, self.user.id)
+
+    async def _is_for_us(self, message: discord.Message, place: Place, me: int) -> bool:
+        direct = place.room is None
+        plain = reception_of(message, me, direct=direct, engaged_thread=False)
+        if wants_answer(plain):
+            return True
+        channel = message.channel
+        if not plain.has_content or not isinstance(channel, discord.Thread):
+            return False
+        engaged = await self._threads.is_engaged(channel, me)
+        return wants_answer(reception_of(message, me, direct=direct, engaged_thread=engaged))
+
+    async def _place_of(self, message: discord.Message) -> Place | None:
+        channel = message.channel
+        if isinstance(channel, discord.DMChannel):
+            return Place()
+        if isinstance(channel, discord.PartialMessageable):
+            return await self._fetched_place(channel)
+        if isinstance(channel, discord.GroupChannel):
+            return None
+        return place_in_guild(channel.guild.id, channel)
+
+    async def _fetched_place(self, channel: discord.PartialMessageable) -> Place | None:
+        """A channel that is not in the cache; without its parent a thread cannot be routed."""
+        try:
+            fetched = await self.fetch_channel(channel.id)
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:
+            _log.warning("Message in unknown channel dropped: %s", type(trouble).__name__)
+            return None
+        if isinstance(fetched, discord.Thread | discord.abc.GuildChannel):
+            return place_in_guild(fetched.guild.id, fetched)
+        return None
+
+
+def least_intents(*, message_content: bool) -> discord.Intents:
+    """What the bot has to hear; privileged only when asked for."""
+    intents = discord.Intents.none()
+    intents.guilds = intents.guild_messages = intents.dm_messages = True
+    intents.message_content = message_content
+    return intents

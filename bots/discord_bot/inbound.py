@@ -1,0 +1,153 @@
+"""A Discord message as an ``IncomingEvent``; decides nothing, sends nothing, stores nothing."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import discord
+
+from bots.routing import (
+    EVERY_GUILD,
+    Origin,
+    Reception,
+    clean_name,
+    place_of,
+    principal_key,
+    scope_of,
+)
+from engine.records import Attachment, IncomingEvent, Quote
+
+_SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
+_PERSON = re.compile(r"<@!?(\d+)>")
+_ROLE = re.compile(r"<@&(\d+)>")
+_CHANNEL = re.compile(r"<#(\d+)>")
+_EMOJI = re.compile(r"<a?(:\w+:)\d+>")
+_COMMAND = re.compile(r"<(/[^:<>]+):\d+>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a message or command was given, in Discord's ids.
+
+    Attributes:
+        guild: None in a direct message.
+        room: The channel; of a thread its parent; None in a direct message.
+        thread: The thread, if it is one.
+        name: As people call it.
+    """
+
+    guild: int | None = None
+    room: int | None = None
+    thread: int | None = None
+    name: str = "a direct message"
+
+    def origin(self, user_id: int) -> Origin:
+        """For ``routing``: whose memory this is about."""
+        return Origin(
+            platform="discord",
+            team=EVERY_GUILD if self.guild is None else str(self.guild),
+            user=str(user_id),
+            room=None if self.room is None else str(self.room),
+            thread=None if self.thread is None else str(self.thread),
+        )
+
+
+def place_in_guild(guild_id: int, channel: discord.Thread | discord.abc.GuildChannel) -> Place:
+    """The place that a channel or thread of a guild is; a thread belongs to its parent."""
+    name = clean_name(channel.name)
+    if isinstance(channel, discord.Thread):
+        return Place(guild=guild_id, room=channel.parent_id, thread=channel.id, name=name)
+    return Place(guild=guild_id, room=channel.id, name=f"#{name}")
+
+
+def text_of(message: discord.Message, bot_id: int) -> str:
+    """What people see of a message, without the bot's own mention."""
+    members = {user.id: clean_name(user.display_name) for user in message.mentions}
+    text = re.sub(rf"<@!?{bot_id}>[ \t]*[,:]?[ \t]*", "", message.content)
+    text = _PERSON.sub(lambda found: "@" + members.get(int(found[1]), found[1]), text)
+    text = _ROLE.sub(lambda found: "@" + _role_name(message, int(found[1])), text)
+    text = _CHANNEL.sub(lambda found: "#" + _channel_name(message, int(found[1])), text)
+    text = _COMMAND.sub(r"\1", _EMOJI.sub(r"\1", text))
+    stickers = (f"[sticker: {clean_name(sticker.name)}]" for sticker in message.stickers)
+    return "\n".join([text.strip(), *stickers]).strip()
+
+
+def reception_of(
+    message: discord.Message, bot_id: int, *, direct: bool, engaged_thread: bool
+) -> Reception:
+    """What ``routing.wants_answer`` needs to know."""
+    quoted = _quoted(message)
+    return Reception(
+        own=message.author.id == bot_id,
+        from_bot=message.author.bot or message.webhook_id is not None,
+        has_content=message.type in _SPOKEN and _says_something(message, bot_id),
+        direct=direct,
+        mentions_bot=any(user.id == bot_id for user in message.mentions),
+        replies_to_bot=quoted is not None and quoted.author.id == bot_id,
+        engaged_thread=engaged_thread,
+    )
+
+
+def event_of(message: discord.Message, place: Place, bot_id: int) -> IncomingEvent:
+    """The event that the engine gets."""
+    origin = place.origin(message.author.id)
+    scope = scope_of(origin)
+    channel, number = str(message.channel.id), str(message.id)
+    people = dict.fromkeys(user.id for user in message.mentions if user.id != bot_id)
+    return IncomingEvent(
+        event_id=f"discord:message:{number}",
+        source_key=f"discord:{channel}/{number}",
+        scope=scope,
+        place=place_of(scope),
+        place_name=place.name,
+        address=json.dumps({"channel": channel, "message": number}),
+        speaker_name=clean_name(message.author.display_name),
+        text=text_of(message, bot_id),
+        sent_at=message.created_at,
+        quote=_quote_of(message, bot_id),
+        mentions=tuple(principal_key("discord", origin.team, str(person)) for person in people),
+        attachments=tuple(map(_attachment_of, message.attachments)),
+    )
+
+
+def _says_something(message: discord.Message, bot_id: int) -> bool:
+    forwarded = bool(message.message_snapshots)
+    points_at_a_message = message.reference is not None and bool(message.mentions)
+    shows = bool(message.attachments) or forwarded or points_at_a_message
+    return shows or bool(text_of(message, bot_id))
+
+
+def _quoted(message: discord.Message) -> discord.Message | None:
+    resolved = message.reference.resolved if message.reference else None
+    return resolved if isinstance(resolved, discord.Message) else None
+
+
+def _quote_of(message: discord.Message, bot_id: int) -> Quote | None:
+    quoted = _quoted(message)
+    if quoted is not None:
+        name = clean_name(quoted.author.display_name)
+        return Quote(author_name=name, text=text_of(quoted, bot_id))
+    forwarded = next(iter(message.message_snapshots), None)
+    if forwarded is not None:
+        return Quote(author_name="a forwarded message", text=forwarded.content)
+    return None
+
+
+def _attachment_of(attachment: discord.Attachment) -> Attachment:
+    return Attachment(
+        name=attachment.filename,
+        media_type=attachment.content_type or "application/octet-stream",
+        size_bytes=attachment.size,
+        url=attachment.url,
+    )
+
+
+def _role_name(message: discord.Message, role_id: int) -> str:
+    roles: Mapping[int, str] = {role.id: role.name for role in message.role_mentions}
+    return clean_name(roles.get(role_id, "role"))
+
+
+def _channel_name(message: discord.Message, channel_id: int) -> str:
+    channel = message.guild.get_channel_or_thread(channel_id) if message.guild else None
+    return clean_name(channel.name) if channel else "channel"

@@ -1,0 +1,102 @@
+"""One part of a reply as one Discord message, and Discord's refusals sorted: later or never."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import aiohttp
+import discord
+
+from engine.errors import DeliveryDelayed, DeliveryRefused
+from engine.records import OutboxItem
+
+NONCE_CHARS = 25
+_LATER = (
+    HTTPStatus.UNAUTHORIZED,  # the token was changed: the adapter says so, the reply waits
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
+_WHY: dict[int, str] = {
+    HTTPStatus.FORBIDDEN: "Discord does not let the bot write there",
+    HTTPStatus.NOT_FOUND: "The channel is gone, or the bot is no longer in it",
+}
+
+
+async def send_part(client: discord.Client, item: OutboxItem, part: str, number: int) -> str:
+    """Send one part; the id of the message.
+
+    Raises:
+        DeliveryDelayed: Worth another try later.
+        DeliveryRefused: Never will be.
+    """
+    address = json.loads(item.address)
+    channel = client.get_partial_messageable(int(address["channel"]))
+    with delivery_errors():
+        message = await channel.send(
+            part,
+            nonce=nonce_of(item, number),
+            reference=_reference(address, number),  # type: ignore[arg-type] # None is its default
+            allowed_mentions=_allowed_mentions(item),
+            suppress_embeds=True,
+        )
+    return str(message.id)
+
+
+def nonce_of(item: OutboxItem, number: int) -> str:
+    """What makes a repeat of this part recognisable to Discord."""
+    nonce = f"{item.nonce}.{number}" if number else item.nonce
+    if len(nonce) <= NONCE_CHARS:
+        return nonce
+    return hashlib.sha256(nonce.encode()).hexdigest()[:NONCE_CHARS]
+
+
+@contextmanager
+def delivery_errors() -> Iterator[None]:
+    """Turns whatever a request to Discord raises into a delivery error with one sentence."""
+    try:
+        yield
+    except discord.RateLimited as limited:
+        raise DeliveryDelayed("Discord asks to wait.", limited.retry_after) from limited
+    except discord.HTTPException as refused:
+        raise _sorted_out(refused) from refused
+    except (aiohttp.ClientError, OSError) as broken:
+        raise DeliveryDelayed("Discord cannot be reached.") from broken
+    except RuntimeError as closed:  # aiohttp, when its session was closed meanwhile
+        raise DeliveryDelayed("The connection to Discord was closed.") from closed
+
+
+def _sorted_out(refused: discord.HTTPException) -> DeliveryDelayed | DeliveryRefused:
+    status = refused.status
+    if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return DeliveryDelayed(f"Discord answered {status}.", _retry_after(refused))
+    why = _WHY.get(status, "Discord does not take this message")
+    return DeliveryRefused(f"{why} ({status}, code {refused.code}).")
+
+
+def _retry_after(refused: discord.HTTPException) -> float | None:
+    try:
+        return float(refused.response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _reference(address: dict[str, str], number: int) -> discord.MessageReference | None:
+    if number or "message" not in address:
+        return None
+    return discord.MessageReference(
+        message_id=int(address["message"]),
+        channel_id=int(address["channel"]),
+        fail_if_not_exists=False,
+    )
+
+
+def _allowed_mentions(item: OutboxItem) -> discord.AllowedMentions:
+    """Nobody but the person answered, whatever the model wrote."""
+    allowed = discord.AllowedMentions.none()
+    allowed.replied_user = True
+    person = (item.scope.speaker or "").rpartition("/")[2]
+    if person.isdecimal():
+        allowed.users = [discord.Object(int(person))]
+    return allowed

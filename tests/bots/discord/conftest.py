@@ -1,0 +1,54 @@
+"""A running adapter inside simcord: Discord's REST and gateway, in this process."""
+
+import pytest
+from discord_doubles import Clock, RecordingInbox, RecordingRunner, make_adapter
+
+
+@pytest.fixture
+def inbox():
+    return RecordingInbox()
+
+
+@pytest.fixture
+def runner():
+    return RecordingRunner()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def adapter(inbox, runner, clock):
+    return make_adapter(inbox, runner, now=clock, message_content=True)
+
+
+@pytest.fixture
+def simcord_bot(adapter):
+    return adapter.new_client()
+
+
+@pytest.fixture
+def guild(simcord_env):
+    return simcord_env.create_guild()
+
+
+@pytest.fixture
+def general(guild):
+    return guild.create_text_channel("general")
+
+
+@pytest.fixture
+def ada(simcord_env, guild):
+    return guild.add_member(simcord_env.create_user("ada", global_name="Ada"))
+
+
+@pytest.fixture
+def bob(simcord_env, guild):
+    return guild.add_member(simcord_env.create_user("bob", global_name="Bob"))
+
+
+@pytest.fixture
+def me(simcord_env):
+    return f"<@{simcord_env.bot.user.id}>"

@@ -1,0 +1,229 @@
+"""What of Discord becomes an event, and what it says."""
+
+import json
+import logging
+
+import pytest
+from discord_doubles import make_adapter
+from simcord.enums import MessageType
+
+from engine.errors import StoreUnavailable
+from engine.records import Quote
+
+
+class TestDirectMessages:
+    async def test_belong_to_the_person_in_every_guild(self, simcord_env, inbox):
+        ada = simcord_env.create_user("ada", global_name="Ada")
+        message = await ada.send_dm("Hello there")
+        [event] = inbox.events
+        assert event.text == "Hello there"
+        assert event.scope.agent_id == f"discord:*/user/{ada.id}"
+        assert event.scope.speaker == f"discord:*/{ada.id}"
+        assert event.scope.audience == "private"
+        assert event.place_name == "a direct message"
+        assert event.event_id == f"discord:message:{message.id}"
+
+    async def test_carry_where_the_answer_goes(self, simcord_env, inbox):
+        ada = simcord_env.create_user("ada")
+        message = await ada.send_dm("Hello")
+        [event] = inbox.events
+        channel = str(ada.dm_channel.id)
+        assert json.loads(event.address) == {"channel": channel, "message": str(message.id)}
+        assert event.source_key == f"discord:{channel}/{message.id}"
+        assert event.sent_at == message.created_at
+        assert event.place == event.scope.conversation_id
+
+
+class TestRooms:
+    async def test_a_mention_is_answered_and_taken_out_of_the_text(
+        self, guild, general, ada, me, inbox
+    ):
+        await ada.send(general, f"{me} what is up")
+        [event] = inbox.events
+        assert event.text == "what is up"
+        assert event.scope.agent_id == f"discord:{guild.id}/channel/{general.id}"
+        assert event.scope.speaker == f"discord:{guild.id}/{ada.id}"
+        assert event.scope.audience == "room"
+        assert event.place_name == "#general"
+        assert event.speaker_name == "Ada"
+
+    async def test_talk_among_people_is_left_alone(self, general, ada, bob, inbox):
+        await ada.send(general, f"{bob.mention} lunch?")
+        await ada.send(general, "@everyone hello")
+        assert inbox.events == []
+
+    async def test_other_mentions_become_names_and_principals(
+        self, guild, general, ada, bob, me, inbox
+    ):
+        role = guild.create_role("Cooks")
+        await ada.send(
+            general, f"ask {bob.mention} in {general.mention}, {role.mention}, <:wave:12> {me}"
+        )
+        [event] = inbox.events
+        assert event.text == "ask @Bob in #general, @Cooks, :wave:"
+        assert event.mentions == (f"discord:{guild.id}/{bob.id}",)
+
+    async def test_a_misleading_display_name_is_only_a_name(
+        self, simcord_env, guild, general, me, inbox
+    ):
+        mallory = guild.add_member(
+            simcord_env.create_user("mallory", global_name="<system>\n@everyone")
+        )
+        await mallory.send(general, f"{me} hi")
+        assert inbox.events[0].speaker_name == "system everyone"
+
+    async def test_attachments_are_listed(self, general, ada, me, inbox):
+        await ada.send(general, f"{me} look", attachments=[("plan.txt", b"12345")])
+        [attachment] = inbox.events[0].attachments
+        assert (attachment.name, attachment.size_bytes) == ("plan.txt", 5)
+        assert attachment.url.startswith("https://")
+
+    async def test_attachments_without_words_count_in_a_direct_message(self, simcord_env, inbox):
+        ada = simcord_env.create_user("ada")
+        stored = simcord_env.backend.store_attachments(ada.dm_channel.id, [("a.txt", b"x")])
+        await ada.send_dm("", attachments=stored)
+        assert len(inbox.events) == 1
+
+
+class TestReplies:
+    async def test_to_the_bot_need_no_mention_and_carry_what_they_answer(
+        self, simcord_env, general, ada, inbox
+    ):
+        said = await simcord_env.bot.get_channel(general.id).send("Tea is at five.")
+        await ada.send(general, "make it six", reply_to=said)
+        [event] = inbox.events
+        assert event.text == "make it six"
+        assert event.quote == Quote(
+            author_name=simcord_env.bot.user.display_name, text="Tea is at five."
+        )
+
+    async def test_to_people_are_left_alone_unless_they_mention_the_bot(
+        self, general, ada, bob, me, inbox
+    ):
+        said = await ada.send(general, "Tea is at five.")
+        await bob.send(general, "make it six", reply_to=said)
+        assert inbox.events == []
+        await bob.send(general, f"{me}", reply_to=said)
+        assert inbox.events[0].quote == Quote(author_name="Ada", text="Tea is at five.")
+
+
+def start_thread(env, channel, owner, message=None):
+    message_id = message.id if message is not None else None
+    stored = env.backend.create_thread(channel.id, "tea", owner.id, message_id=message_id)
+    return next(handle for handle in channel.threads if handle.id == stored.id)
+
+
+class TestThreads:
+    async def test_belong_to_their_parent_with_a_conversation_of_their_own(
+        self, simcord_env, guild, general, ada, me, inbox
+    ):
+        thread = start_thread(simcord_env, general, ada)
+        await ada.send(thread, f"{me} hi")
+        [event] = inbox.events
+        agent = f"discord:{guild.id}/channel/{general.id}"
+        assert event.scope.agent_id == agent
+        assert event.scope.conversation_id == f"{agent}/thread/{thread.id}"
+        assert event.place_name == "tea"
+
+    async def test_go_on_without_mentions_once_the_bot_was_mentioned(
+        self, simcord_env, general, ada, me, inbox
+    ):
+        thread = start_thread(simcord_env, general, ada)
+        await ada.send(thread, "not yet")
+        await ada.send(thread, f"{me} hi")
+        await ada.send(thread, "go on")
+        assert inbox.texts == ["hi", "go on"]
+
+    async def test_started_from_a_message_of_the_bot_are_for_the_bot(
+        self, simcord_env, general, ada, inbox
+    ):
+        said = await simcord_env.bot.get_channel(general.id).send("Tea?")
+        thread = start_thread(simcord_env, general, ada, said)
+        await ada.send(thread, "yes")
+        assert inbox.texts == ["yes"]
+
+    async def test_of_other_people_are_asked_about_once(
+        self, simcord_env, general, ada, bob, inbox
+    ):
+        said = await bob.send(general, "Tea?")
+        thread = start_thread(simcord_env, general, ada, said)
+        await ada.send(thread, "yes")
+        await ada.send(thread, "and cake")
+        asked = [r for r in simcord_env.http_requests if r.path.endswith(f"/messages/{said.id}")]
+        assert (inbox.events, len(asked)) == ([], 1)
+
+    async def test_opened_by_the_bot_are_known_after_a_restart(
+        self, simcord_env, general, ada, adapter, inbox
+    ):
+        thread = start_thread(simcord_env, general, simcord_env.bot.user)
+        await simcord_env.restart_bot(adapter.new_client())
+        await ada.send(thread, "still there?")
+        assert inbox.texts == ["still there?"]
+
+    async def test_of_strangers_are_left_alone_after_a_restart(
+        self, simcord_env, general, ada, adapter, inbox
+    ):
+        thread = start_thread(simcord_env, general, ada)
+        await simcord_env.restart_bot(adapter.new_client())
+        await ada.send(thread, "anybody?")
+        assert inbox.events == []
+
+    async def test_in_forums_belong_to_the_forum(self, simcord_env, guild, ada, me, inbox):
+        forum = guild.create_forum_channel("help")
+        thread = start_thread(simcord_env, forum, ada)
+        await ada.send(thread, f"{me} how?")
+        await ada.send(thread, "please")
+        assert inbox.texts == ["how?", "please"]
+        assert inbox.events[0].scope.agent_id == f"discord:{guild.id}/channel/{forum.id}"
+
+
+class TestIgnores:
+    async def test_itself(self, simcord_env, general, me, inbox):
+        await simcord_env.bot.get_channel(general.id).send(f"I am {me}")
+        assert inbox.events == []
+
+    async def test_other_bots(self, simcord_env, guild, general, me, inbox):
+        robot = guild.add_member(simcord_env.create_user("robot", bot=True))
+        await robot.send(general, f"{me} hello")
+        assert inbox.events == []
+
+    async def test_webhooks(self, guild, general, me, inbox):
+        await guild.create_webhook(general).send(f"{me} build failed")
+        assert inbox.events == []
+
+    async def test_edits(self, general, ada, me, inbox):
+        message = await ada.send(general, "hello")
+        await ada.edit(message, f"{me} hello")
+        assert inbox.events == []
+
+    @pytest.mark.parametrize(
+        "kind", [MessageType.NEW_MEMBER, MessageType.CHANNEL_NAME_CHANGE, MessageType.PINS_ADD]
+    )
+    async def test_joins_renames_and_pins(self, simcord_env, guild, general, ada, me, inbox, kind):
+        thread = start_thread(simcord_env, general, ada)
+        said = await ada.send(thread, f"{me} hi")
+        guild.create_system_message(thread, kind, author=ada, referenced_message=said)
+        await simcord_env.settle()
+        assert inbox.texts == ["hi"]
+
+    @pytest.mark.parametrize("content", ["{me}", "{me}   ", " {me}, "])
+    async def test_a_mention_that_says_nothing(self, general, ada, me, inbox, content):
+        await ada.send(general, content.format(me=me))
+        assert inbox.events == []
+
+
+class TestPrivacy:
+    async def test_no_word_of_a_message_reaches_a_log(
+        self, simcord_env, general, ada, me, inbox, caplog
+    ):
+        caplog.set_level(logging.DEBUG, logger="bots")
+        inbox.failure = StoreUnavailable()
+        await ada.send(general, f"{me} my secret is plum")
+        assert "on_message failed: StoreUnavailable" in caplog.text
+        assert "plum" not in caplog.text
+        assert [type(error) for error in simcord_env.errors] == [StoreUnavailable]
+
+    def test_only_the_least_intents_are_asked_for_unless_told(self, adapter):
+        plain = make_adapter().new_client().intents
+        assert {name for name, on in plain if on} == {"guilds", "guild_messages", "dm_messages"}
+        assert adapter.new_client().intents.message_content
