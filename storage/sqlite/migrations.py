@@ -1,0 +1,52 @@
+"""The tables, and how an older file gets the newest ones; a migration, once shipped, stays."""
+
+import sqlite3
+from contextlib import closing
+
+import sqlite_utils
+
+from engine.errors import StoreUnavailable
+from storage.sqlite.search_tables import create_search_tables
+from storage.sqlite.tables import TABLES
+
+__all__ = ["bring_up_to_date", "migrations"]
+
+migrations = sqlite_utils.Migrations("membot")
+
+
+@migrations()
+def first_tables(db: sqlite_utils.Database) -> None:
+    """Every noun of the product, and what search keeps."""
+    for statement in TABLES:
+        db.conn.execute(statement)
+    create_search_tables(db)
+
+
+def bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Apply the migrations this file lacks, all or none.
+
+    Raises:
+        StoreUnavailable: A newer membot made the file.
+    """
+    db = sqlite_utils.Database(connection, execute_plugins=False)
+    if not _missing(db):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    with db.atomic():  # a savepoint, since the transaction is open
+        migrations.apply(db)
+    connection.execute("COMMIT")
+
+
+def _missing(db: sqlite_utils.Database) -> bool:
+    applied = {migration.name for migration in migrations.applied(db)}
+    known = _names()
+    if applied - known:
+        raise StoreUnavailable(
+            "A newer version of membot made this database; update membot or name another file."
+        )
+    return bool(known - applied)
+
+
+def _names() -> set[str]:
+    with closing(sqlite3.connect(":memory:")) as empty:
+        return {item.name for item in migrations.pending(sqlite_utils.Database(empty))}
