@@ -342,7 +342,7 @@ class TestRetries:
 
     async def test_a_server_that_hangs_is_given_up(self, server, make_model):
         server.script(*[fake.hanging()] * 4)
-        with pytest.raises(ModelUnavailable, match="too long|did not answer"):
+        with pytest.raises(ModelUnavailable, match=r"too long|did not answer"):
             await make_model(timeout_seconds=0.05).complete(REQUEST)
 
     async def test_the_total_time_has_a_bound(self, server, make_model):

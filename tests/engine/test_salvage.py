@@ -39,8 +39,7 @@ class TestFindsCalls:
             '{"function": "send_message", "args": {"message": "hi"}}',
             '{"tool": "send_message", "arguments": {"message": "hi"}}',
             '{"function": {"name": "send_message", "arguments": {"message": "hi"}}}',
-            '{"type": "function", "function": {"name": "send_message", "parameters": '
-            '{"message": "hi"}}}',
+            '{"type": "function", "function": {"name": "send_message", "args": {"message": "hi"}}}',
             '{"send_message": {"message": "hi"}}',
             '{"name": "send_message", "message": "hi"}',
             '{"name": "send_message", "arguments": "{\\"message\\": \\"hi\\"}"}',

@@ -1,0 +1,142 @@
+"""Whether what memory returns answers a question: pure, by words.
+
+An answer that has nothing to do with the question is worse than none, so a line or a hit counts
+only when it holds what the question is about.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from engine.offline.scene import Done, read_day, show_day
+from engine.offline.words import meanings, stems, words
+
+_FOCUS: Final = re.compile(r"\b(?:my|your|our|his|her|their|\w+['’]s) (?:\w+ )*?(\w+)['’]s\b", re.I)
+_OWN_NAME: Final = re.compile(r"\b(?:my (?:own )?name|who am i|what am i called)\b", re.I)
+_FIRST_PERSON: Final = re.compile(r"\b(?:i|my|me|mine|myself|i'm|i've)\b", re.I)
+_FACT_LINE: Final = re.compile(r'^"(.*)" \((.+)\)$')
+_TOTAL: Final = re.compile(r"Showing \d+ of (\d+) results \(page (\d+)/(\d+)\):\s*")
+_MOST_HITS: Final = 3
+_MOST_LINES: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Words of somebody, with who said them and when."""
+
+    who: str
+    when: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        asker: Who asks; "my" means theirs.
+        people: Names known from the prompt and the results; they say nothing about the matter.
+    """
+
+    text: str
+    asker: str
+
+    @property
+    def is_own_name(self) -> bool:
+        """Whether the asker's name is asked for."""
+        return bool(_OWN_NAME.search(self.text)) and not _FOCUS.search(self.text)
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is about the asker."""
+        return bool(_FIRST_PERSON.search(self.text))
+
+    def search_words(self) -> str:
+        """The query for memory: "my" in it becomes the asker's name."""
+        return f"{self.text} ({self.asker})" if self.is_personal and self.asker else self.text
+
+    def matches(self, text: str, people: Iterable[str] = ()) -> bool:
+        """Whether a text holds what the question is about."""
+        focus = _FOCUS.search(self.text)
+        if focus and not meanings(focus[1]) & meanings(text):
+            return False
+        wanted = meanings(self.text) - {item for name in people for item in stems(name)}
+        return bool(wanted & meanings(text))
+
+    def weight(self, text: str) -> int:
+        """How much of the question a text holds."""
+        return len(meanings(self.text) & meanings(text))
+
+
+def fact_line(text: str, day: str) -> str:
+    """A line of core memory that quotes its person."""
+    return f'"{text}" ({day})'
+
+
+def name_in(lines: Sequence[str]) -> str:
+    """The name that a block keeps, or ""."""
+    for line in lines:
+        if line.startswith("Name:"):
+            return line.removeprefix("Name:").strip(" .")
+    return ""
+
+
+def from_core(question: Question, lines: Sequence[str], who: str) -> list[Quote]:
+    """Lines of the asker's block that answer; newer ones first, the best one at least."""
+    if not question.is_personal:
+        return []
+    fitting = [line for line in lines if question.matches(line, [who])]
+    fitting = [line for line in fitting if not line.startswith("Name:")]
+    best = max(map(question.weight, fitting), default=0)
+    chosen = [line for line in reversed(fitting) if question.weight(line) == best]
+    return [_line_quote(line, who) for line in chosen[:_MOST_LINES]]
+
+
+def _line_quote(line: str, who: str) -> Quote:
+    match = _FACT_LINE.match(line)
+    return Quote(who=who, when=match[2] if match else "", text=match[1] if match else line)
+
+
+def from_searches(question: Question, searches: Sequence[Done]) -> list[Quote]:
+    """The best hits of a search's pages that have to do with the question."""
+    hits = [hit for step in searches if step.ok for hit in _hits(step.message)]
+    people = {hit.who for hit in hits} | {question.asker}
+    asked = _normal(question.text)
+    quotes: list[Quote] = []
+    for hit in hits:
+        usable = hit.who and asked not in _normal(hit.text) and not hit.text.endswith("?")
+        mine = not question.is_personal or question.asker in (hit.who, *words(hit.text))
+        if usable and mine and question.matches(hit.text, people) and hit not in quotes:
+            quotes.append(hit)
+    return quotes[:_MOST_HITS]
+
+
+def has_more(searches: Sequence[Done]) -> bool:
+    """Whether the last page that was read is followed by another."""
+    match = _TOTAL.match(searches[-1].message) if searches else None
+    return match is not None and int(match[2]) < int(match[3])
+
+
+def _hits(message: str) -> list[Quote]:
+    match = _TOTAL.match(message)
+    if not match:
+        return []
+    try:
+        items, _ = json.JSONDecoder().raw_decode(message, match.end())
+    except ValueError:
+        return []
+    return [
+        Quote(
+            who=str(item.get("who") or ""),
+            when=show_day(read_day(str(item.get("time", "")))),
+            text=str(item.get("text", "")),
+        )
+        for item in items
+        if isinstance(item, dict)
+    ]
+
+
+def _normal(text: str) -> str:
+    return " ".join(words(text.lower()))

@@ -1,0 +1,53 @@
+"""The demonstration brain: a ChatModel without a language model, for a first try without a key.
+
+It drives the same tools through the same calls as any model, quotes what memory returns, and says
+in its first reply that it is a demonstration.
+"""
+
+import json
+import secrets
+from collections.abc import Collection
+from typing import Final
+
+from engine.chat_model import ModelReply, ModelRequest, ToolCall
+from engine.offline.answering import Move, next_moves
+from engine.offline.extracts import extract_summary
+from engine.offline.scene import read_scene
+from engine.records import TokenUsage
+
+_NAME: Final = "offline-demonstration"
+
+
+class OfflineChatModel:
+    """Answers by rules; sees only the request, keeps nothing, never fails."""
+
+    name = _NAME
+    is_demonstration = True
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """The next calls of a turn, or an extractive summary."""
+        usage = TokenUsage(model=_NAME, purpose=request.purpose)
+        tools = {spec.name for spec in request.tools}
+        if not tools:
+            return ModelReply(content=extract_summary(request), usage=usage)
+        moves = _nothing_to_rethink() if request.purpose == "memory" else _moves(request, tools)
+        calls = tuple(
+            ToolCall(
+                id=f"offline_{secrets.token_hex(8)}",
+                name=name,
+                arguments=json.dumps(arguments, ensure_ascii=False),
+            )
+            for name, arguments in moves
+        )
+        return ModelReply(content=None, tool_calls=calls, usage=usage)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _nothing_to_rethink() -> list[Move]:
+    return [("finish_rethinking_memory", {})]
+
+
+def _moves(request: ModelRequest, tools: Collection[str]) -> list[Move]:
+    return next_moves(read_scene(request), tools)
