@@ -7,11 +7,14 @@ from typing import Any, Final
 from engine.offline.finding import (
     Question,
     Quote,
+    all_lines,
+    best_line,
     fact_line,
     from_core,
     from_searches,
     has_more,
     name_in,
+    your_name,
 )
 from engine.offline.listening import Heard, listen
 from engine.offline.scene import CoreBlock, Scene, show_day
@@ -27,6 +30,9 @@ _ABOUT: Final = (
     "was said; I answer with quotes from memory."
 )
 _NOTHING_FOUND: Final = "I looked through my memory and found nothing about that."
+_FORGOTTEN: Final = (
+    "I took that out of core memory. It is still in the transcript; the forget command erases it."
+)
 _SAVING: Final = ("core_memory_append", "core_memory_replace", "archival_memory_insert")
 _QUIET_MINUTES: Final = 60
 _LONGEST_QUOTE_CHARS: Final = 600
@@ -89,6 +95,8 @@ def _save(moment: Moment) -> list[Move]:
         refused = [step for step in saved if not step.ok and step.tool.startswith("core_memory")]
         archived = scene.results("archival_memory_insert")
         return [] if not refused or archived else _archive(moment, "\n".join(heard.facts))
+    if heard.forget:
+        return _forget(moment)
     if heard.keep:
         own = heard.keep.lower().startswith(("i ", "i'm ", "my "))
         core = _append(moment, [heard.keep]) if own else []
@@ -96,6 +104,15 @@ def _save(moment: Moment) -> list[Move]:
     block = scene.own_block()
     facts = [fact for fact in heard.facts if not _is_known(fact, block)]
     return _save_name(moment, block) + (_append(moment, facts) if facts else [])
+
+
+def _forget(moment: Moment) -> list[Move]:
+    """Take the line of core memory away that holds most of what is to be forgotten."""
+    block = moment.scene.own_block()
+    line = best_line(moment.heard.forget, block.lines if block else ())
+    if not line:
+        return []
+    return moment.call("core_memory_replace", label="human", old_content=line, new_content="")
 
 
 def _save_name(moment: Moment, block: CoreBlock | None) -> list[Move]:
@@ -133,7 +150,7 @@ def _question(moment: Moment) -> Question:
 def _look(moment: Moment) -> list[Move]:
     """Search where core memory has no answer: recall memory first, two pages, then archival."""
     question, scene = _question(moment), moment.scene
-    if not question.text or _from_core(moment):
+    if not question.text or _from_core(moment) or moment.heard.talk:
         return []
     recalled = scene.results("conversation_search")
     if not recalled:
@@ -152,7 +169,9 @@ def _from_core(moment: Moment) -> list[Quote]:
     if block is None:
         return []
     if question.is_own_name and name_in(block.lines):
-        return [Quote(who="", when="", text=f"Your name is {name_in(block.lines)}.")]
+        return [your_name(name_in(block.lines))]
+    if question.is_about_asker:
+        return all_lines(block.lines, moment.scene.name)
     return from_core(question, block.lines, moment.scene.name)
 
 
@@ -164,6 +183,8 @@ def _answer(moment: Moment) -> str:
         parts.append(_ABOUT)
     elif heard.talk == "small":
         parts.append("I am well, thank you.")
+    elif heard.talk == "thanks":
+        parts.append("You are welcome.")
     elif heard.question:
         parts.append(_found(moment))
     told = " ".join(part for part in parts if part)
@@ -177,6 +198,8 @@ def _acknowledged(moment: Moment) -> str:
     kept = [step for step in scene.done if step.tool in _SAVING]
     if kept and not any(step.ok for step in kept):
         return "I could not store that, but it stays in our conversation."
+    if heard.forget:
+        return _FORGOTTEN if kept else "I keep nothing like that in core memory."
     if heard.keep:
         return f'I will remember: "{heard.keep}"'
     greeting = f"Nice to meet you, {heard.name}." if heard.name and scene.done else ""
@@ -189,11 +212,8 @@ def _acknowledged(moment: Moment) -> str:
 def _found(moment: Moment) -> str:
     """The answer to a question: quotes with who and when, or that there are none."""
     question, scene = _question(moment), moment.scene
-    core = _from_core(moment)
-    if core and not core[0].who:
-        return core[0].text
     searches = [*scene.results("conversation_search"), *scene.results("archival_memory_search")]
-    quotes = core or from_searches(question, searches)
+    quotes = _from_core(moment) or from_searches(question, searches)
     if not quotes:
         return _NOTHING_FOUND
     shown = [_quoted(quote, scene.name) for quote in quotes]
@@ -202,6 +222,8 @@ def _found(moment: Moment) -> str:
 
 def _quoted(quote: Quote, asker: str) -> str:
     text = quote.text
+    if not quote.who:
+        return text
     if len(text) > _LONGEST_QUOTE_CHARS:
         text = text[:_LONGEST_QUOTE_CHARS] + "…"
     if " said on " in text and text.endswith('"'):

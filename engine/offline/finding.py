@@ -15,16 +15,20 @@ from engine.offline.words import meanings, stems, words
 
 _FOCUS: Final = re.compile(r"\b(?:my|your|our|his|her|their|\w+['’]s) (?:\w+ )*?(\w+)['’]s\b", re.I)
 _OWN_NAME: Final = re.compile(r"\b(?:my (?:own )?name|who am i|what am i called)\b", re.I)
+_ABOUT_ME: Final = re.compile(
+    r"\b(?:know|remember|have|stored?) (?:anything |something )?about me\b", re.I
+)
 _FIRST_PERSON: Final = re.compile(r"\b(?:i|my|me|mine|myself|i'm|i've)\b", re.I)
 _FACT_LINE: Final = re.compile(r'^"(.*)" \((.+)\)$')
 _TOTAL: Final = re.compile(r"Showing \d+ of (\d+) results \(page (\d+)/(\d+)\):\s*")
+_SENTENCE: Final = re.compile(r"[^.!?\n]*[^.!?\s\n][.!?]*")
 _MOST_HITS: Final = 3
 _MOST_LINES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """Words of somebody, with who said them and when."""
+    """Words of somebody, with who said them and when; without a speaker a sentence of ours."""
 
     who: str
     when: str
@@ -37,7 +41,6 @@ class Question:
 
     Attributes:
         asker: Who asks; "my" means theirs.
-        people: Names known from the prompt and the results; they say nothing about the matter.
     """
 
     text: str
@@ -47,6 +50,11 @@ class Question:
     def is_own_name(self) -> bool:
         """Whether the asker's name is asked for."""
         return bool(_OWN_NAME.search(self.text)) and not _FOCUS.search(self.text)
+
+    @property
+    def is_about_asker(self) -> bool:
+        """Whether everything about the asker is asked for."""
+        return bool(_ABOUT_ME.search(self.text))
 
     @property
     def is_personal(self) -> bool:
@@ -64,6 +72,11 @@ class Question:
             return False
         wanted = meanings(self.text) - {item for name in people for item in stems(name)}
         return bool(wanted & meanings(text))
+
+    def names(self, people: Iterable[str]) -> bool:
+        """Whether it names one of them, and asks nothing narrower about somebody of theirs."""
+        asked = {word.removesuffix("'s").removesuffix("’s") for word in words(self.text)}
+        return not _FOCUS.search(self.text) and bool(asked & set(people))
 
     def weight(self, text: str) -> int:
         """How much of the question a text holds."""
@@ -94,23 +107,51 @@ def from_core(question: Question, lines: Sequence[str], who: str) -> list[Quote]
     return [_line_quote(line, who) for line in chosen[:_MOST_LINES]]
 
 
+def all_lines(lines: Sequence[str], who: str) -> list[Quote]:
+    """Everything a block keeps."""
+    return [_line_quote(line, who) for line in lines]
+
+
+def best_line(text: str, lines: Sequence[str]) -> str:
+    """The line that shares most with a text, or ""."""
+    wanted = stems(text)
+    best = max(lines, key=lambda line: len(wanted & stems(line)), default="")
+    return best if wanted & stems(best) else ""
+
+
+def your_name(name: str) -> Quote:
+    """The sentence that tells people their name."""
+    return Quote(who="", when="", text=f"Your name is {name}.")
+
+
 def _line_quote(line: str, who: str) -> Quote:
+    if line.startswith("Name:"):
+        return your_name(name_in([line]))
     match = _FACT_LINE.match(line)
     return Quote(who=who, when=match[2] if match else "", text=match[1] if match else line)
 
 
 def from_searches(question: Question, searches: Sequence[Done]) -> list[Quote]:
-    """The best hits of a search's pages that have to do with the question."""
+    """The best hits of a search's pages, where they have to do with the question.
+
+    A question about somebody who speaks here is answered in the order of the search, which knows
+    more than words, once any hit holds what it is about; any other only with hits that do.
+    """
     hits = [hit for step in searches if step.ok for hit in _hits(step.message)]
     people = {hit.who for hit in hits} | {question.asker}
-    asked = _normal(question.text)
-    quotes: list[Quote] = []
-    for hit in hits:
-        usable = hit.who and asked not in _normal(hit.text) and not hit.text.endswith("?")
-        mine = not question.is_personal or question.asker in (hit.who, *words(hit.text))
-        if usable and mine and question.matches(hit.text, people) and hit not in quotes:
-            quotes.append(hit)
-    return quotes[:_MOST_HITS]
+    usable = [hit for hit in dict.fromkeys(hits) if _is_usable(hit, question)]
+    fitting = [hit for hit in usable if question.matches(hit.text, people)]
+    if fitting and question.names(people) and not question.is_personal:
+        return usable[:_MOST_HITS]
+    return fitting[:_MOST_HITS]
+
+
+def _is_usable(hit: Quote, question: Question) -> bool:
+    """Whether a hit is somebody's statement, and the asker's own where "my" is asked for."""
+    asked_itself = _normal(question.text) in _normal(hit.text)
+    states = any(not item.rstrip().endswith("?") for item in _SENTENCE.findall(hit.text))
+    mine = not question.is_personal or question.asker in (hit.who, *words(hit.text))
+    return bool(hit.who) and states and mine and not asked_itself
 
 
 def has_more(searches: Sequence[Done]) -> bool:

@@ -62,6 +62,10 @@ _ABOUT_BOT: Final = re.compile(
     r"|^\W*help\W*$",
     re.IGNORECASE,
 )
+_THANKS: Final = re.compile(r"^\W*(?:thanks|thank you|thx|cheers)\b[^?]*$", re.IGNORECASE)
+_FORGET: Final = re.compile(
+    r"^(?:please )?forget (?:that |about )?(.+?)[.!]*$", re.IGNORECASE | re.DOTALL
+)
 _LEAST_WORDS: Final = 3
 
 
@@ -74,7 +78,8 @@ class Heard:
         facts: The speaker's own sentences about themselves.
         keep: What they ask to have remembered, in their words.
         question: The sentences that ask, or "".
-        talk: A question that memory does not answer.
+        talk: A question that memory does not answer: ``about``, ``small`` or ``thanks``.
+        forget: What they ask to have forgotten.
     """
 
     name: str = ""
@@ -82,6 +87,7 @@ class Heard:
     keep: str = ""
     question: str = ""
     talk: str = ""
+    forget: str = ""
     greets: bool = False
 
 
@@ -93,6 +99,10 @@ def listen(text: str) -> Heard:
         return Heard(talk="about", greets=greets)
     if _SMALL_TALK.search(plain):
         return Heard(talk="small", greets=greets)
+    if _THANKS.match(plain):
+        return Heard(talk="thanks", greets=greets)
+    if forget := _FORGET.match(plain):
+        return Heard(forget=forget[1].strip(), greets=greets)
     sentences = [item.strip() for item in _SENTENCE.findall(plain) if item.strip()]
     asking = [item for item in sentences if _is_question(item)]
     telling = [item for item in sentences if item not in asking]

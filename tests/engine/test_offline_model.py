@@ -239,6 +239,13 @@ class TestAnswersFromCoreMemory:
         assert "found nothing" in chat.tell("What is my brother's name?")
         assert "Grace" in chat.tell("What is my sister's name?")
 
+    def test_tells_all_it_keeps(self, chat: Chat):
+        chat.tell("I live in Berlin.")
+        reply = chat.tell("What do you know about me?")
+        assert "Ada" in reply
+        assert "cello" in reply
+        assert "Berlin" in reply
+
     def test_tells_and_asks_in_one_message(self, chat: Chat):
         assert "Berlin" in chat.tell("I live in Berlin. Where do I live?")
 
@@ -289,6 +296,14 @@ class TestKeeping:
         assert chat.tell("The weather is nice.") == "I see."
         assert chat.used() == ["send_message"]
 
+    def test_what_is_to_be_forgotten_leaves_core_memory(self):
+        chat = Chat()
+        chat.tell("I play the cello.")
+        chat.tell("I live in Berlin.")
+        assert "core memory" in chat.tell("Please forget that I play the cello.")
+        assert chat.blocks["human"].value == '"I live in Berlin" (21 November 2026)'
+        assert "nothing like that" in chat.tell("Forget my shoe size.")
+
 
 class TestAnswersFromRecall:
     @pytest.fixture
@@ -327,6 +342,20 @@ class TestAnswersFromRecall:
         chat.tell("When is the billing deploy?")
         pages = [args["page"] for name, args, _ in chat.calls if name == "conversation_search"]
         assert pages == [0, 1]
+
+    def test_a_question_about_somebody_here_takes_the_search_at_its_word(self, chat: Chat):
+        reply = chat.tell("Which dog did Linus adopt?")
+        assert "Biscuit" in reply
+
+    def test_and_still_finds_nothing_where_no_hit_is_about_it(self, chat: Chat):
+        assert "found nothing" in chat.tell("What submarine did Linus captain?")
+
+    def test_quotes_statements_that_end_with_a_question_but_no_bare_questions(self, chat: Chat):
+        chat.tell("My kayak sank. Does anybody own a pump?", name="Linus")
+        chat.tell("Which kayak?", name="Linus")
+        reply = chat.tell("What happened to the kayak?")
+        assert "My kayak sank." in reply
+        assert '"Which kayak?"' not in reply
 
     def test_never_quotes_more_than_three(self, chat: Chat):
         for number in range(8):
@@ -450,7 +479,7 @@ class TestListening:
     def test_what_is_no_fact(self, text: str):
         assert listen(text).facts == ()
 
-    @pytest.mark.parametrize("text", ["What can you do?", "help", "How are you?"])
+    @pytest.mark.parametrize("text", ["What can you do?", "help", "How are you?", "Thanks!"])
     def test_talk(self, text: str):
         assert listen(text).talk
         assert "found nothing" not in Chat().tell(text)
