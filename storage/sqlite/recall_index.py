@@ -34,6 +34,7 @@ from storage.sqlite.search_rows import (
     Tier,
     add_words,
     agent_state,
+    drop_agent,
     drop_vectors,
     ensure_agent,
     known_model,
@@ -205,6 +206,17 @@ class RecallIndex:
             )
             mark_changed(connection, number)
 
+    def remove_agent(self, connection: sqlite3.Connection, agent_id: str) -> None:
+        """Remove everything of one agent from search, inside the caller's transaction."""
+        state = agent_state(connection, _TIER, agent_id)
+        if state is None:
+            return
+        rows = connection.execute(
+            "SELECT seq FROM recall_rows WHERE agent = ?", (state.number,)
+        ).fetchall()
+        self.remove(connection, [row[0] for row in rows])
+        drop_agent(connection, state.number)
+
     def purge(self, connection: sqlite3.Connection) -> None:
         """Clear removed messages' words from the file."""
         purge_words(connection, _TIER)
@@ -212,6 +224,15 @@ class RecallIndex:
     def invalidate(self, agent_id: str | None = None) -> None:
         """Drop kept arrays of one agent or of all."""
         self._cache.drop(agent_id)
+
+    def is_cached(self, agent_id: str) -> bool:
+        """Whether an agent's arrays are kept now."""
+        return agent_id in self._cache
+
+    @property
+    def cached_bytes(self) -> int:
+        """The memory of all kept arrays."""
+        return self._cache.bytes_used
 
     # -------------------------------------------------------------- vectors
 
