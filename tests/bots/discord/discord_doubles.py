@@ -79,9 +79,9 @@ class Clock:
         return self.now
 
 
-def make_adapter(inbox=None, runner=None, token="token", **more):
+def make_adapter(inbox=None, runner=None, **more):
     return DiscordAdapter(
-        token,
+        more.pop("token", "token"),
         inbox or RecordingInbox(),
         runner or RecordingRunner(),
         TABLE,

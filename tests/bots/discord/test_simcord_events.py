@@ -199,10 +199,10 @@ class TestIgnores:
     @pytest.mark.parametrize(
         "kind", [MessageType.NEW_MEMBER, MessageType.CHANNEL_NAME_CHANGE, MessageType.PINS_ADD]
     )
-    async def test_joins_renames_and_pins(self, simcord_env, guild, general, ada, me, inbox, kind):
+    async def test_joins_renames_and_pins(self, simcord_env, general, ada, me, inbox, kind):
         thread = start_thread(simcord_env, general, ada)
         said = await ada.send(thread, f"{me} hi")
-        guild.create_system_message(thread, kind, author=ada, referenced_message=said)
+        general.guild.create_system_message(thread, kind, author=ada, referenced_message=said)
         await simcord_env.settle()
         assert inbox.texts == ["hi"]
 

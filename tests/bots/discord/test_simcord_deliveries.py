@@ -1,0 +1,184 @@
+"""What leaves for Discord, and what becomes of its refusals."""
+
+import discord
+import pytest
+from discord_doubles import item_for, make_adapter, make_item, make_turn, scope_for
+
+from engine.errors import DeliveryDelayed, DeliveryRefused
+
+
+def posted(env):
+    return [entry.json for entry in env.http_requests if entry.method == "POST"]
+
+
+class TestReplies:
+    async def test_answer_the_message_they_are_for(self, general, ada, me, inbox, adapter):
+        asked = await ada.send(general, f"{me} hi")
+        reference = await adapter.send(item_for(inbox.events[0]), "Hello Ada", 0)
+        answer = general.last_message
+        assert (answer.content, str(answer.id)) == ("Hello Ada", reference)
+        assert answer.reference.message_id == asked.id
+
+    async def test_go_out_even_when_that_message_is_gone(
+        self, simcord_env, general, ada, me, inbox, adapter
+    ):
+        asked = await ada.send(general, f"{me} hi")
+        await ada.delete(asked)
+        await adapter.send(item_for(inbox.events[0]), "Hello Ada", 0)
+        assert general.last_message.content == "Hello Ada"
+
+    async def test_refer_to_it_once(self, simcord_env, general, ada, me, inbox, adapter):
+        await ada.send(general, f"{me} hi")
+        item = item_for(inbox.events[0])
+        for number in range(2):
+            await adapter.send(item, f"part {number}", number)
+        assert [("message_reference" in body) for body in posted(simcord_env)] == [True, False]
+
+    async def test_go_to_a_direct_message(self, simcord_env, inbox, adapter):
+        ada = simcord_env.create_user("ada")
+        await ada.send_dm("hi")
+        await adapter.send(item_for(inbox.events[0]), "Hello", 0)
+        assert ada.dm_channel.last_message.content == "Hello"
+
+    async def test_go_to_the_thread_and_make_the_bot_take_part(
+        self, simcord_env, general, ada, adapter, inbox
+    ):
+        stored = simcord_env.backend.create_thread(general.id, "tea", ada.id)
+        [thread] = general.threads
+        await adapter.send(make_item(stored.id), "May I?", 0)
+        await ada.send(thread, "please do")
+        assert inbox.texts == ["please do"]
+
+    async def test_without_a_message_to_answer_are_plain_messages(
+        self, simcord_env, general, adapter
+    ):
+        await adapter.send(make_item(general.id), "Good morning", 0)
+        assert general.last_message.reference is None
+
+    async def test_show_no_link_preview(self, general, adapter):
+        await adapter.send(make_item(general.id), "https://example.org", 0)
+        assert general.last_message.flags.suppress_embeds
+
+
+class TestPings:
+    async def test_nobody_but_the_person_answered(
+        self, simcord_env, guild, general, ada, bob, me, inbox, adapter
+    ):
+        role = guild.create_role("Cooks", mentionable=True)
+        await ada.send(general, f"{me} hi")
+        text = f"@everyone @here {role.mention} {bob.mention} {ada.mention}"
+        await adapter.send(item_for(inbox.events[0]), text, 0)
+        allowed = posted(simcord_env)[-1]["allowed_mentions"]
+        assert allowed == {"parse": [], "users": [ada.id], "replied_user": True}
+        assert not general.last_message.mention_everyone
+
+    async def test_nobody_when_nobody_is_answered(self, simcord_env, general, adapter):
+        item = make_item(general.id, scope=scope_for(user=""))
+        await adapter.send(item, "@everyone", 0)
+        assert posted(simcord_env)[-1]["allowed_mentions"]["parse"] == []
+        assert "users" not in posted(simcord_env)[-1]["allowed_mentions"]
+
+    async def test_a_split_reply_does_not_even_spell_a_mass_ping(self, adapter):
+        assert "@everyone" not in "".join(adapter.split("Hi @everyone, <@&12>!"))
+
+
+class TestNonces:
+    @pytest.mark.parametrize("nonce", ["n", "01J0ABCDEFGHJKMNPQRSTVWXYZ"[:25]])
+    async def test_are_the_same_for_a_repeat_and_differ_by_part(
+        self, simcord_env, general, adapter, nonce
+    ):
+        item = make_item(general.id, nonce=nonce)
+        for number in (0, 1, 1, 2):
+            await adapter.send(item, "text", number)
+        first, second, again, third = (body["nonce"] for body in posted(simcord_env))
+        assert second == again
+        assert len({first, second, third}) == 3
+        assert all(len(one) <= 25 for one in (first, second, third))
+        assert all(body["enforce_nonce"] for body in posted(simcord_env))
+
+
+class TestParts:
+    def test_have_at_most_two_thousand_characters(self, adapter):
+        parts = adapter.split("A sentence of words. " * 500)
+        assert len(parts) == 6
+        assert all(len(part) <= 2000 for part in parts)
+
+    async def test_reach_the_channel_in_order(self, general, adapter):
+        item = make_item(general.id)
+        parts = adapter.split("A sentence of words. " * 200)
+        for number, part in enumerate(parts):
+            await adapter.send(item, part, number)
+        assert [message.content for message in general.history()] == parts
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("status", [401, 429, 500, 503])
+    async def test_that_may_end_are_delays(self, simcord_env, general, adapter, status):
+        simcord_env.inject_error("POST", "/channels/*/messages", status=status)
+        with pytest.raises(DeliveryDelayed):
+            await adapter.send(make_item(general.id), "Hello", 0)
+
+    @pytest.mark.parametrize("status", [400, 403, 404])
+    async def test_that_stay_are_refusals_in_one_sentence(
+        self, simcord_env, general, adapter, status
+    ):
+        simcord_env.inject_error("POST", "/channels/*/messages", status=status)
+        with pytest.raises(DeliveryRefused) as refused:
+            await adapter.send(make_item(general.id), "my secret is plum", 0)
+        assert str(status) in refused.value.sentence
+        assert "plum" not in refused.value.sentence
+
+    async def test_of_a_channel_that_is_gone(self, adapter, simcord_env):
+        with pytest.raises(DeliveryRefused, match="gone"):
+            await adapter.send(make_item(12345), "Hello", 0)
+
+    async def test_of_a_text_too_long(self, adapter, general):
+        with pytest.raises(DeliveryRefused, match="50035"):
+            await adapter.send(make_item(general.id), "x" * 2001, 0)
+
+    async def test_before_there_is_a_connection(self):
+        with pytest.raises(DeliveryDelayed, match="not connected"):
+            await make_adapter().send(make_item(1), "Hello", 0)
+
+    async def test_after_the_connection_was_closed(self, simcord_env, general, adapter):
+        await adapter.close()
+        with pytest.raises(DeliveryDelayed):
+            await adapter.send(make_item(general.id), "Hello", 0)
+
+
+class TestTyping:
+    def typed(self, env):
+        return len([entry for entry in env.http_requests if entry.path.endswith("/typing")])
+
+    async def test_goes_on_until_the_turn_is_idle(self, simcord_env, general, adapter):
+        turn = make_turn(general.id)
+        await self.show(simcord_env, adapter, turn, "working")
+        assert self.typed(simcord_env) == 1
+        await simcord_env.advance_time(17)
+        assert self.typed(simcord_env) == 3
+        await self.show(simcord_env, adapter, turn, "idle")
+        await simcord_env.advance_time(60)
+        assert self.typed(simcord_env) == 3
+
+    async def test_is_shown_once_a_turn(self, simcord_env, general, adapter):
+        turn = make_turn(general.id)
+        await self.show(simcord_env, adapter, turn, "working")
+        await self.show(simcord_env, adapter, turn, "working")
+        assert self.typed(simcord_env) == 1
+        await self.show(simcord_env, adapter, turn, "idle")
+
+    async def test_never_gets_in_the_way(self, simcord_env, general, adapter):
+        simcord_env.inject_error("POST", "/channels/*/typing", status=403)
+        turn = make_turn(general.id)
+        await self.show(simcord_env, adapter, turn, "working")
+        await self.show(simcord_env, adapter, turn, "idle")
+        await self.show(simcord_env, adapter, turn, "idle")
+        await make_adapter().show_activity(make_turn(1), "idle")
+
+    async def show(self, env, adapter, turn, activity):
+        """As the bot's own work, so that simcord's clock drives it."""
+        with env._bot_scope():
+            await adapter.show_activity(turn, activity)
+        await env.settle()
+
+

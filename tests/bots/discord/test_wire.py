@@ -1,0 +1,323 @@
+"""Start-up, reconnection and lost answers, over real sockets."""
+
+import asyncio
+import socket
+
+import discord
+import pytest
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from discord_doubles import RecordingInbox, RecordingRunner, make_adapter, make_item
+
+from bots.adapter import CommandAnswer
+from engine.errors import DeliveryDelayed, DeliveryRefused, OperatorError
+from tests.fixtures.discord_server import (
+    BOT_ID,
+    CHANNEL_ID,
+    GUILD_ID,
+    DiscordServer,
+    thread_payload,
+)
+
+MESSAGES = "/messages$"
+
+
+async def until(condition):
+    """Wait for a state of the adapter that no event of the server tells."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+@pytest.fixture(autouse=True)
+def addresses(monkeypatch):
+    monkeypatch.setattr(Route, "BASE", Route.BASE)
+    monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", DiscordWebSocket.DEFAULT_GATEWAY)
+
+
+@pytest.fixture
+async def server():
+    server = DiscordServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def inbox():
+    return RecordingInbox()
+
+
+@pytest.fixture
+def runner():
+    return RecordingRunner()
+
+
+def pointed_at(server, inbox=None, runner=None, **more):
+    return make_adapter(
+        inbox, runner, api_base_url=server.api_base_url, gateway_url=server.gateway_url, **more
+    )
+
+
+@pytest.fixture
+async def adapter(server, inbox, runner):
+    """Connected, with its commands known."""
+    adapter = pointed_at(server, inbox, runner)
+    running = asyncio.create_task(adapter.run())
+    await until(lambda: adapter.connected and server.commands)
+    yield adapter
+    await adapter.close()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+class TestStart:
+    async def test_connects_registers_commands_and_hears(self, server, adapter, inbox):
+        await server.say_directly("Hello")
+        await inbox.has(1)
+        assert inbox.texts == ["Hello"]
+        assert {command["name"] for command in server.commands} >= {"memory", "agent", "new"}
+
+    async def test_of_a_server_that_comes_late(self, free_port, inbox):
+        server = DiscordServer()
+        server.port = free_port
+        adapter = pointed_at(server, inbox)
+        with pytest.raises(ConnectionError):
+            await adapter.run()
+        await server.start(free_port)
+        running = asyncio.create_task(adapter.run())
+        await until(lambda: adapter.connected)
+        await adapter.close()
+        await running
+        await server.stop()
+
+    async def test_with_a_gateway_that_refuses_is_an_ordinary_error(self, server, free_port):
+        adapter = make_adapter(
+            api_base_url=server.api_base_url, gateway_url=f"ws://127.0.0.1:{free_port}/gw"
+        )
+        with pytest.raises(ConnectionError, match="gateway"):
+            await adapter.run()
+        assert not adapter.connected
+
+    async def test_with_a_gateway_that_never_gets_ready_is_given_up(self, server, monkeypatch):
+        monkeypatch.setattr("bots.discord_bot.adapter._PATIENCE_SECONDS", 0.05)
+        server.silent = True
+        with pytest.raises(ConnectionError, match="ended"):
+            await pointed_at(server).run()
+
+    async def test_with_a_wrong_token_names_the_setting(self, server):
+        with pytest.raises(OperatorError, match="DISCORD_TOKEN"):
+            await pointed_at(server, token="wrong").run()
+
+    async def test_with_a_token_that_the_gateway_refuses_names_the_setting(self, server):
+        adapter = pointed_at(server)
+        running = asyncio.create_task(adapter.run())
+        await until(lambda: adapter.connected)
+        server.token = "changed"
+        await server.invalidate_session()
+        with pytest.raises(OperatorError, match="DISCORD_TOKEN"):
+            await running
+
+    async def test_again_after_the_client_was_killed_by_a_malformed_event(self, server, inbox):
+        adapter = pointed_at(server, inbox)
+        running = asyncio.create_task(adapter.run())
+        await until(lambda: adapter.connected)
+        await server.dispatch("MESSAGE_CREATE", {"nonsense": True})
+        with pytest.raises(KeyError):
+            await running
+        assert not adapter.connected
+        again = asyncio.create_task(adapter.run())
+        await until(lambda: adapter.connected)
+        await server.say_directly("Hello")
+        await inbox.has(1)
+        assert sum(method == "PUT" for method, _, _ in server.requests) == 1
+        again.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await again
+        assert not adapter.connected
+
+    async def test_of_commands_refused_does_not_stop_the_bot(self, server, inbox):
+        server.fail("PUT", "/commands", 403)
+        adapter = pointed_at(server, inbox)
+        running = asyncio.create_task(adapter.run())
+        await until(lambda: adapter.connected)
+        await server.say_directly("Hello")
+        await inbox.has(1)
+        await adapter.close()
+        await running
+
+    async def test_close_ends_run_without_an_error(self, server):
+        adapter = pointed_at(server)
+        running = asyncio.create_task(adapter.run())
+        await until(lambda: adapter.connected)
+        await adapter.close()
+        assert await running is None
+        assert not adapter.connected
+
+
+class TestReconnection:
+    async def test_after_a_cut_resumes_with_what_was_said_meanwhile(self, server, adapter, inbox):
+        await server.say_directly("one")
+        await inbox.has(1)
+        await server.cut()
+        await server.say_directly("two")
+        await server.say_directly("three")
+        await inbox.has(3)
+        assert inbox.texts == ["one", "two", "three"]
+        assert (server.identified, server.resumed) == (1, 1)
+
+    async def test_on_request_resumes(self, server, adapter, inbox):
+        await server.ask_to_reconnect()
+        await server.until(lambda: server.resumed == 1)
+        await server.say_directly("still there?")
+        await inbox.has(1)
+
+    async def test_after_an_invalid_session_identifies_afresh(self, server, adapter, inbox):
+        await server.invalidate_session()
+        await server.until(lambda: server.identified == 2)
+        await server.say_directly("still there?")
+        await inbox.has(1)
+        await until(lambda: adapter.connected)
+        assert sum(method == "PUT" for method, _, _ in server.requests) == 1
+
+    async def test_shows_when_nothing_can_arrive(self, server, adapter):
+        await server.stop()
+        await until(lambda: not adapter.connected)
+
+
+class TestPlaces:
+    async def test_a_guild_that_is_not_known_yet_is_never_taken_for_a_direct_message(
+        self, server, adapter, inbox
+    ):
+        server.channels["300"] = thread_payload("300", guild="111")
+        await server.say(f"<@{BOT_ID}> psst", channel="300", guild="111")
+        await inbox.has(1)
+        scope = inbox.events[0].scope
+        assert scope.agent_id == f"discord:111/channel/{CHANNEL_ID}"
+        assert scope.conversation_id.endswith("/thread/300")
+        assert scope.audience == "room"
+
+    async def test_a_channel_that_discord_does_not_show_is_left_alone(
+        self, server, adapter, inbox
+    ):
+        await server.say(f"<@{BOT_ID}> psst", channel="301")
+        await server.say_directly("and now?")
+        await server.until(lambda: ("GET", "/channels/301", None) in server.requests)
+        await inbox.has(1)
+        assert inbox.texts == ["and now?"]
+
+    async def test_a_thread_of_which_the_bot_is_a_member_is_known_after_a_restart(
+        self, server, inbox
+    ):
+        server.threads = [thread_payload("302", member=True), thread_payload("303")]
+        adapter = pointed_at(server, inbox, message_content=True)
+        running = asyncio.create_task(adapter.run())
+        await until(lambda: adapter.connected)
+        await server.say("not for the bot", channel="303")
+        await server.say("go on", channel="302")
+        await inbox.has(1)
+        assert inbox.texts == ["go on"]
+        await adapter.close()
+        await running
+
+    async def test_messages_of_a_channel_keep_their_order(self, server, adapter, inbox):
+        server.channels["300"] = thread_payload("300")
+        texts = [f"<@{BOT_ID}> {number}" for number in range(20)]
+        for text in texts:
+            await server.say(text, channel="300")
+        await inbox.has(20)
+        assert inbox.texts == [str(number) for number in range(20)]
+
+
+class TestDelivery:
+    async def test_waits_out_a_429_that_discord_itself_sends(self, server, adapter):
+        body = {"message": "slow down", "retry_after": 0.01, "global": False}
+        server.fail("POST", MESSAGES, 429, Via="1.1 google", Retry_After="1", body=body)
+        await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
+        assert server.sent() == ["Hello"]
+
+    async def test_leaves_a_long_wait_to_the_outbox(self, server, adapter):
+        body = {"message": "slow down", "retry_after": 64.0, "global": False}
+        server.fail("POST", MESSAGES, 429, Via="1.1 google", body=body)
+        with pytest.raises(DeliveryDelayed) as delayed:
+            await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
+        assert delayed.value.retry_after_seconds == 64.0
+
+    async def test_is_delayed_by_a_429_without_via_for_as_long_as_it_says(self, server, adapter):
+        server.fail("POST", MESSAGES, 429, Retry_After="7")
+        with pytest.raises(DeliveryDelayed) as delayed:
+            await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
+        assert delayed.value.retry_after_seconds == 7.0
+        await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
+        assert server.sent() == ["Hello"]
+
+    async def test_is_delayed_by_a_503(self, server, adapter):
+        server.fail("POST", MESSAGES, 503)
+        with pytest.raises(DeliveryDelayed, match="503"):
+            await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
+        await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
+        assert server.sent() == ["Hello"]
+
+    async def test_whose_response_was_lost_is_repeated_without_a_second_message(
+        self, server, adapter
+    ):
+        item = make_item(CHANNEL_ID)
+        server.lose_response("POST", MESSAGES)
+        with pytest.raises(DeliveryDelayed, match="reached"):
+            await adapter.send(item, "Hello", 0)
+        reference = await adapter.send(item, "Hello", 0)
+        assert server.sent() == ["Hello"]
+        assert reference == server.messages[CHANNEL_ID][0]["id"]
+
+    async def test_while_the_server_is_away_is_delayed(self, server, adapter):
+        await server.stop()
+        with pytest.raises(DeliveryDelayed):
+            await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
+
+    async def test_of_what_discord_forbids_is_refused(self, server, adapter):
+        server.fail("POST", MESSAGES, 403, body={"code": 50013, "message": "Missing Permissions"})
+        with pytest.raises(DeliveryRefused, match="50013"):
+            await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
+
+
+class TestCommandsOnTheWire:
+    async def test_are_acknowledged_before_the_work_is_done(self, server, adapter, runner):
+        working = asyncio.Event()
+        run = runner.run
+
+        async def slow(request):
+            await working.wait()
+            return await run(request)
+
+        runner.run = slow
+        new = next(command for command in server.commands if command["name"] == "new")
+        await server.interact(2, {"id": new["id"], "name": "new", "type": 1})
+        await server.until(lambda: server.callbacks)
+        assert server.callbacks[0]["type"] == 5
+        assert server.callbacks[0]["data"]["flags"] == discord.MessageFlags(ephemeral=True).value
+        assert server.followups == []
+        working.set()
+        await server.until(lambda: server.followups)
+        assert server.followups[0]["content"] == "Done, and only you see it."
+
+    async def test_offer_buttons_that_only_the_asker_may_press(self, server, adapter, runner):
+        runner.answer = CommandAnswer(text="Sure?", confirm="Erase")
+        new = next(command for command in server.commands if command["name"] == "new")
+        await server.interact(2, {"id": new["id"], "name": "new", "type": 1}, user="7")
+        await server.until(lambda: server.followups)
+        [row] = server.followups[0]["components"]
+        pressed = {"custom_id": row["components"][0]["custom_id"], "component_type": 2}
+        message = server._message(CHANNEL_ID, "Sure?", {"id": BOT_ID, "username": "membot"})
+        await server.interact(3, pressed, user="8", message=message)
+        await server.until(lambda: len(server.callbacks) == 2)
+        assert "Only the person" in server.callbacks[1]["data"]["content"]
+        await server.interact(3, pressed, user="7", message=message)
+        await server.until(lambda: len(server.followups) == 2)
+        assert [request.confirmed for request in runner.requests] == [False, True]
+        assert runner.requests[1].scope.agent_id == f"discord:{GUILD_ID}/channel/{CHANNEL_ID}"
