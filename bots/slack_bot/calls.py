@@ -166,6 +166,7 @@ async def within(seconds: float, call: Awaitable[dict[str, Any]]) -> dict[str, A
         DeliveryDelayed: When the time is over.
     """
     try:
-        return await asyncio.wait_for(call, seconds)
+        async with asyncio.timeout(seconds):
+            return await call
     except TimeoutError:
         raise DeliveryDelayed("Slack did not answer in time.") from None

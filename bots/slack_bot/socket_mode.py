@@ -65,8 +65,8 @@ class SocketMode:
     async def _connect(self, handler: AsyncSocketModeHandler) -> None:
         # The library would try the same one-time address for ever.
         try:
-            connecting = handler.connect_async()  # type: ignore[no-untyped-call]
-            await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+            async with asyncio.timeout(_CONNECT_SECONDS):  # wait_for may lose a cancellation
+                await handler.connect_async()  # type: ignore[no-untyped-call]
         except TimeoutError:
             raise OperatorError("Slack's WebSocket cannot be reached.") from None
 
@@ -84,8 +84,8 @@ async def _close(client: SocketModeClient) -> None:
     """Close and wait for the library's tasks, which it only cancels."""
     tasks = (client.message_processor, client.current_session_monitor, client.message_receiver)
     with contextlib.suppress(TimeoutError):
-        closing = client.close()  # type: ignore[no-untyped-call]
-        await asyncio.wait_for(closing, _CLOSE_SECONDS)
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await client.close()  # type: ignore[no-untyped-call]
     running = [task for task in tasks if task is not None]
     for task in running:
         task.cancel()

@@ -142,15 +142,14 @@ async def slack():
 def make_bot(slack) -> MakeBot:
     def make(**settings: object) -> Bot:
         inbox, runner, clock = RecordingInbox(slack), RecordingRunner(), Clock()
+        defaults = {"api_base_url": slack.base_url, "ping_interval_seconds": 0.1}
         adapter = SlackAdapter(
-            bot_token=BOT_TOKEN,
-            inbox=inbox,
-            commands=runner,
-            command_table=TABLE,
-            now=clock,
-            api_base_url=slack.base_url,
-            ping_interval_seconds=0.1,
-            **(settings or {"app_token": APP_TOKEN}),
+            BOT_TOKEN,
+            inbox,
+            runner,
+            TABLE,
+            clock,
+            **(defaults | (settings or {"app_token": APP_TOKEN})),
         )
         return Bot(slack, inbox, runner, clock, adapter)
 
