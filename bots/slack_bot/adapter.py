@@ -118,7 +118,7 @@ class SlackAdapter:
         """Serve ``POST /slack/events`` on the product's web listener."""
         application.router.add_post(PATH, self.http_handler())
 
-    def http_handler(self) -> Callable[[web.Request], Any]:
+    def http_handler(self) -> Callable[[web.Request], Awaitable[web.Response]]:
         """The handler behind ``/slack/events``.
 
         Raises:
@@ -157,6 +157,7 @@ class SlackAdapter:
             table=self.command_table,
             directory=directory,
             answers=Answers(self._calls),
+            calls=self._calls,
             background=self._background,
         )
         self._commands = Commands(surface)

@@ -29,6 +29,7 @@ class Asker:
         thread: Thread of the command's scope.
         response_url: Slack's own way back, for about 30 minutes.
         replaces: Whether the answer takes the place of the message with the button.
+        file: Name and address of a file that came with the command.
     """
 
     team: str
@@ -38,6 +39,7 @@ class Asker:
     thread: str | None = None
     response_url: str | None = None
     replaces: bool = False
+    file: tuple[str, str] | None = None
 
 
 class Answers:
@@ -125,6 +127,7 @@ def _buttons(
             "user": asker.user,
             "room": asker.room,
             "thread": asker.thread,
+            "file": asker.file,
         },
         ensure_ascii=False,
         separators=(",", ":"),

@@ -16,9 +16,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.adapter import AnswerFile
 from bots.slack_bot.quiet import library_logger
-from engine.errors import DeliveryDelayed, DeliveryRefused
+from engine.errors import BadRequest, DeliveryDelayed, DeliveryRefused
 
 _TIMEOUT_SECONDS = 20
+_FILE_BYTES = 64 * 2**20
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _LATER = {
     "ratelimited",
@@ -91,10 +92,7 @@ class SlackCalls:
 
     async def respond(self, response_url: str, body: Mapping[str, Any]) -> None:
         """Post to the address that came with a command or a button."""
-        self._ready()
-        session = self.client.session
-        if session is None:  # pragma: no cover - _ready made one
-            return
+        session = self._session()
         try:
             async with session.post(
                 response_url, json=dict(body), proxy=self.client.proxy
@@ -111,6 +109,32 @@ class SlackCalls:
             channel=opened["channel"]["id"], filename=file.name, content=file.content
         )
         await self.attempt(upload)
+
+    async def fetch_file(self, name: str, url: str) -> AnswerFile:
+        """Download what a person attached; the token goes to Slack and nowhere else.
+
+        Raises:
+            BadRequest: The file is elsewhere, or too large.
+        """
+        client = self._ready()
+        host = urlsplit(url).hostname or ""
+        if host != urlsplit(client.base_url).hostname and not host.endswith(".slack.com"):
+            raise BadRequest("That file is not kept by Slack, so it was not read.")
+        return AnswerFile(name=name, content=await self._download(client, url))
+
+    async def _download(self, client: AsyncWebClient, url: str) -> bytes:
+        headers = {"Authorization": f"Bearer {client.token}"}
+        try:
+            async with self._session().get(url, headers=headers, proxy=client.proxy) as answer:
+                answer.raise_for_status()
+                content = bytearray()
+                while len(content) <= _FILE_BYTES and (more := await answer.content.readany()):
+                    content += more
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise DeliveryDelayed("Slack did not hand over the file; try again.") from error
+        if len(content) > _FILE_BYTES:
+            raise BadRequest(f"The file is larger than {_FILE_BYTES // 2**20} MiB.")
+        return bytes(content)
 
     async def attempt(self, call: Awaitable[Any]) -> dict[str, Any]:
         """Await a call of the library and translate what it raises.
@@ -136,10 +160,15 @@ class SlackCalls:
             await session.close()
 
     def _ready(self) -> AsyncWebClient:
-        if self.client.session is None or self.client.session.closed:
-            limit = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-            self.client.session = aiohttp.ClientSession(timeout=limit)
+        self._session()
         return self.client
+
+    def _session(self) -> aiohttp.ClientSession:
+        session = self.client.session
+        if session is None or session.closed:
+            limit = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+            session = self.client.session = aiohttp.ClientSession(timeout=limit)
+        return session
 
 
 def _translated(error: SlackApiError) -> DeliveryDelayed | SlackRefused:

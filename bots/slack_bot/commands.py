@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, CommandSpec
 from bots.routing import Origin, principal_key, scope_of
 from bots.slack_bot.answers import CANCEL, Answers, Asker
 from bots.slack_bot.background import Background
+from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.directory import Directory
 from bots.slack_bot.events import SlackMessage
 from bots.slack_bot.parsing import parse, words_of
@@ -30,6 +31,7 @@ class Surface:
     table: Sequence[CommandSpec]
     directory: Directory
     answers: Answers
+    calls: SlackCalls
     background: Background
 
 
@@ -73,6 +75,7 @@ class Commands:
             channel=message.channel,
             room=None if message.direct else message.channel,
             thread=message.thread_ts,
+            file=next(((file.name, file.url) for file in message.attachments), None),
         )
         names = await self._surface.directory.names(people_in(typed))
         await self._run_typed(asker, readable(typed, names))
@@ -97,6 +100,7 @@ class Commands:
             thread=value["thread"],
             response_url=payload.get("response_url"),
             replaces=True,
+            file=tuple(value["file"]) if value.get("file") else None,
         )
         if asker.user != value["user"] or payload["team"]["id"] != value["team"]:
             await self._refuse(asker)
@@ -117,6 +121,8 @@ class Commands:
     ) -> None:
         request = await self._request(asker, command, arguments, confirmed=confirmed)
         try:
+            if asker.file and self._takes_file(command):
+                request = replace(request, file=await self._surface.calls.fetch_file(*asker.file))
             answer = await self._surface.runner.run(request)
         except MembotError as problem:
             answer = CommandAnswer(text=problem.sentence)
@@ -141,6 +147,9 @@ class Commands:
             platform_admin=await self._surface.directory.is_admin(asker.user),
             confirmed=confirmed,
         )
+
+    def _takes_file(self, command: str) -> bool:
+        return any(spec.takes_file for spec in self._surface.table if spec.words == command)
 
     def _first(self, key: str) -> bool:
         seen = key in self._taken

@@ -1,5 +1,6 @@
 """Events in: decide, enrich, hand over. An event counts as received once the inbox has it."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,13 +65,15 @@ class Inbound:
 
     async def _event(self, message: SlackMessage, text: str) -> IncomingEvent:
         people = people_in(text)
-        names = await self._directory.names([message.user, *people])
+        names, place_name = await asyncio.gather(
+            self._directory.names([message.user, *people]), self._place_name(message)
+        )
         return IncomingEvent(
             event_id=message.event_id,
             source_key=message.source_key,
             scope=message.scope,
             place=place_of(message.scope),
-            place_name=await self._place_name(message),
+            place_name=place_name,
             address=message.address.to_json(),
             speaker_name=names[message.user],
             text=readable(text, names),

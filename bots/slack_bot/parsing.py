@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bots.adapter import CommandSpec
+from bots.command_table import usage
 from engine.errors import BadRequest
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
@@ -46,15 +47,6 @@ def parse(typed: str, table: Sequence[CommandSpec]) -> Parsed:
     if missing:
         raise BadRequest(f"`{missing[0]}` is missing. Write it like this: `{usage(spec)}`.")
     return Parsed(spec=spec, arguments=arguments)
-
-
-def usage(spec: CommandSpec) -> str:
-    """The command with its options, e.g. ``memory show [topic]``."""
-    options = [
-        f"[{name.removesuffix('?')}]" if name.endswith("?") else f"<{name}>"
-        for name in spec.options
-    ]
-    return " ".join([spec.words, *options])
 
 
 def _longest_match(typed: str, table: Sequence[CommandSpec]) -> CommandSpec | None:

@@ -235,6 +235,32 @@ class TestConfirming:
         assert bot.runner.requests[0].scope == bot.runner.requests[1].scope
 
 
+class TestFiles:
+    async def give(self, bot, url: str) -> dict:
+        bot.runner.answers["agent import"] = CommandAnswer(text="Dry run.", confirm="Import")
+        file = {"name": "agent.zip", "mimetype": "application/zip", "size": 2, "url_private": url}
+        await bot.say("!agent import", subtype="file_share", files=[file])
+        await bot.slack.until(lambda: bot.slack.ephemerals)
+        return bot.slack.ephemerals[0]
+
+    async def test_come_with_both_steps_of_a_command(self, bot, slack):
+        slack.uploads["F7"] = b"PK"
+        answer = await self.give(bot, slack.file_url("F7"))
+        await bot.take(slack.press(button(answer, "Import"), channel="D1"), "interactive")
+        await slack.until(lambda: slack.responses)
+        file = AnswerFile(name="agent.zip", content=b"PK")
+        assert [request.file for request in bot.runner.requests] == [file, file]
+
+    async def test_kept_elsewhere_are_not_read(self, bot):
+        answer = await self.give(bot, "https://evil.example/slack.com")
+        assert "not kept by Slack" in shown(answer)
+        assert bot.runner.requests == []
+
+    async def test_that_are_gone_are_a_plain_sentence(self, bot, slack):
+        answer = await self.give(bot, slack.file_url("F0"))
+        assert "did not hand over the file" in shown(answer)
+
+
 class TestAdmins:
     async def test_are_who_slack_says(self, bot):
         await slash(bot, "status", user_id="UADMIN")
@@ -265,4 +291,5 @@ class TestButtonsOnTheWire:
             "user": "U1",
             "room": "C1",
             "thread": None,
+            "file": None,
         }

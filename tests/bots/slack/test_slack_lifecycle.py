@@ -126,7 +126,9 @@ class TestLogs:
             await bot.say("the secret word is aubergine")
             await bot.say("!memory show aubergine")
             await slack.push("slash_commands", {"text": "aubergine", "command": "/membot"})
-            await slack.push("events_api", {"type": "event_callback", "event": {"text": "aubergine"}})
+            await slack.push(
+                "events_api", {"type": "event_callback", "event": {"text": "aubergine"}}
+            )
             await slack.push("interactive", {"type": "message_action", "text": "aubergine"})
             slack.cut()
             await slack.until(lambda: slack.connections_opened == 2 and slack.connections)
