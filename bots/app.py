@@ -1,0 +1,344 @@
+"""The composition root: builds store, brain, engine and adapters, and takes them down in order.
+
+Nothing else imports ``storage``. Everything heavy is imported when it is needed.
+"""
+
+import asyncio
+import logging
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bots.adapter import Adapter
+from bots.command_table import COMMANDS
+from bots.commands import Commands, StatusInfo
+from bots.observing import Metrics, both, log_hook
+from bots.settings import Settings, reveal
+from bots.supervisor import supervise
+from bots.switchboard import Switchboard
+from bots.web.server import WebListener, WebParts
+from engine.chat_model import ChatModel
+from engine.config import EngineConfig
+from engine.dispatcher import Dispatcher
+from engine.errors import ArchiveRefused, BadSettings, StoreUnavailable
+from engine.hooks import Hook
+from engine.store import Store
+
+if TYPE_CHECKING:
+    from storage.embedder import Embedder
+
+log = logging.getLogger(__name__)
+DRAIN_SECONDS = 15.0  # for turns; with what follows it stays under the promised 20 s
+SEND_SECONDS = 3.0
+
+
+def utc_now() -> datetime:
+    """The clock that everything else is given."""
+    return datetime.now(UTC)  # noqa: TID251 - the one place where time comes in
+
+
+def product_version() -> str:
+    """The installed version."""
+    try:
+        return version("membot")
+    except PackageNotFoundError:
+        return "0 (not installed)"
+
+
+async def open_store(settings: Settings, *, exclusive: bool, embeddings: bool = True) -> Store:
+    """The configured database.
+
+    Args:
+        settings: Say where it is.
+        exclusive: Whether turns will run: then this process must be the only one.
+        embeddings: Whether searches by meaning or new vectors may be needed.
+    """
+    from storage.sqlite.store import SqliteStore  # noqa: PLC0415 - heavy
+
+    embedder = build_embedder(settings) if embeddings else None
+    return await SqliteStore.open(
+        settings.database, embedder=embedder, now=utc_now, exclusive=exclusive
+    )
+
+
+def build_embedder(settings: Settings) -> "Embedder | None":
+    """What makes vectors; None when search goes by words alone."""
+    if settings.embedding_model is None:
+        return None
+    from storage.embedder import ChildEmbedder  # noqa: PLC0415 - heavy
+    from storage.embedding_child import ChildCommand  # noqa: PLC0415 - heavy
+
+    return ChildEmbedder(ChildCommand(model=settings.embedding_model))
+
+
+async def embedding_problem(settings: Settings) -> str | None:
+    """Why the configured embedding model makes no vectors, or None when it does."""
+    from storage.embedder import NoVectorsError  # noqa: PLC0415 - heavy
+
+    embedder = build_embedder(settings)
+    if embedder is None:
+        return None
+    try:
+        await embedder.embed(["hello"])
+    except NoVectorsError as problem:
+        return str(problem)
+    finally:
+        await embedder.close()
+    return None
+
+
+async def restore_database(settings: Settings, backup: Path) -> Path | None:
+    """Put a verified backup in the database's place.
+
+    Returns:
+        Where the file that was there is kept now, or None when there was none.
+
+    Raises:
+        ArchiveRefused: The backup is damaged or of something else; nothing was changed.
+        AlreadyRunning: The bot runs on this database.
+    """
+    from storage.sqlite.database import hold_lock  # noqa: PLC0415 - heavy
+
+    target = settings.database
+    candidate = target.with_name(f"{target.name}.restoring")
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = await asyncio.to_thread(hold_lock, target)
+    try:
+        await asyncio.to_thread(_copy_privately, backup, candidate)
+        await _verify(candidate)
+        return await asyncio.to_thread(_swap, candidate, target)
+    finally:
+        for side in ("", "-wal", "-shm"):
+            candidate.with_name(candidate.name + side).unlink(missing_ok=True)
+        lock.release()
+
+
+async def _verify(file: Path) -> None:
+    from storage.sqlite.store import SqliteStore  # noqa: PLC0415 - heavy
+
+    try:
+        store = await SqliteStore.open(file, embedder=None, now=utc_now, exclusive=False)
+        try:
+            problems = await store.check()
+        finally:
+            await store.close()
+    except StoreUnavailable as error:
+        raise ArchiveRefused(f"The backup cannot be used: {error.sentence}") from error
+    if problems:
+        raise ArchiveRefused(f"The backup is damaged: {problems[0]}")
+
+
+def _copy_privately(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    shutil.copyfile(source, target)
+
+
+def _swap(candidate: Path, target: Path) -> Path | None:
+    kept = target.with_name(f"{target.name}.before-restore") if target.exists() else None
+    for side in ("-wal", "-shm") if kept is None else ("", "-wal", "-shm"):
+        old = target.with_name(target.name + side)
+        if kept and old.exists():
+            old.replace(kept.with_name(kept.name + side))
+        else:
+            old.unlink(missing_ok=True)
+    candidate.replace(target)
+    return kept
+
+
+def build_model(config: EngineConfig, *, offline: bool) -> ChatModel:
+    """The chat model, or the demo brain where no endpoint is set."""
+    if offline:
+        from engine.offline_model import OfflineChatModel  # noqa: PLC0415 - only when used
+
+        return OfflineChatModel()
+    from engine.openai_model import OpenAIChatModel  # noqa: PLC0415 - heavy
+
+    return OpenAIChatModel(config.model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A bot whose adapters are still to be attached to its switchboard."""
+
+    store: Store
+    model: ChatModel
+    dispatcher: Dispatcher
+    commands: Commands
+    switchboard: Switchboard
+
+    async def start(self) -> None:
+        """Send what waits in the outbox and go on with unfinished turns."""
+        self.switchboard.start()
+        await self.dispatcher.start()
+
+    async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
+        """Let turns and sends finish within their time, then take everything down."""
+        await self.dispatcher.drain(drain_seconds)
+        await self.switchboard.stop(SEND_SECONDS)
+        await self.dispatcher.close()
+        await self.model.close()
+        await self.store.close()
+
+
+async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
+    """Build a bot on the configured database.
+
+    Raises:
+        AlreadyRunning: Another process runs turns on it.
+        StoreUnavailable: The database cannot be used.
+    """
+    store = await open_store(settings, exclusive=True)
+    config = settings.engine_config()
+    model = build_model(config, offline=settings.offline)
+    switchboard = Switchboard(store, utc_now, hook)
+    dispatcher = _dispatcher(store, model, config, switchboard, hook)
+    info = StatusInfo(
+        model=model.name,
+        is_demonstration=model.is_demonstration,
+        context_tokens=config.memory.context_tokens,
+        version=product_version(),
+    )
+    commands = Commands(
+        store=store, inbox=dispatcher, admins=settings.admins, now=utc_now, info=info
+    )
+    return Engine(
+        store=store,
+        model=model,
+        dispatcher=dispatcher,
+        commands=commands,
+        switchboard=switchboard,
+    )
+
+
+def build_adapters(settings: Settings, engine: Engine) -> list[Adapter]:
+    """The adapters whose tokens are set."""
+    adapters: list[Adapter] = []
+    if settings.discord:
+        adapters.append(_discord(settings, engine))
+    if settings.slack:
+        adapters.append(_slack(settings, engine))
+    return adapters
+
+
+async def run_bot(settings: Settings) -> None:
+    """Serve every configured platform until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        BadSettings: No adapter is configured, or the web listener would be open to others.
+    """
+    if problems := settings.run_problems():
+        raise BadSettings("\n".join(problems))
+    metrics = Metrics()
+    engine = await open_engine(settings, both([log_hook, metrics.hook]))
+    try:
+        await _serve(settings, engine, metrics)
+    finally:
+        await engine.stop()
+
+
+async def _serve(settings: Settings, engine: Engine, metrics: Metrics) -> None:
+    adapters = build_adapters(settings, engine)
+    for adapter in adapters:
+        engine.switchboard.attach(adapter)
+    async with _web(settings, engine, metrics):
+        with stop_signals() as stopped:
+            await engine.start()
+            running = [asyncio.create_task(supervise(adapter)) for adapter in adapters]
+            log.info("membot %s is running", product_version(), extra={"action": "start"})
+            await stopped.wait()
+            log.info("stopping", extra={"action": "stop"})
+            await engine.dispatcher.drain(DRAIN_SECONDS)
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _web(settings: Settings, engine: Engine, metrics: Metrics) -> AsyncIterator[None]:
+    if settings.web is None:
+        yield
+        return
+    mounts = []
+    if settings.slack_http:
+        mounts = [getattr(engine.switchboard.adapters["slack"], "mount")]  # noqa: B009 - only Slack has it
+    parts = WebParts(
+        store=engine.store,
+        adapters=tuple(engine.switchboard.adapters.values()),
+        metrics=metrics.text,
+        token=reveal(settings.env.membot_web_token),
+        mounts=tuple(mounts),
+    )
+    listener = WebListener(settings.web, parts)
+    await listener.start()
+    try:
+        yield
+    finally:
+        await listener.close()
+
+
+@contextmanager
+def stop_signals(on_interrupt: Callable[[], None] | None = None) -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set; a second signal ends the process at once."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    loop.add_signal_handler(signal.SIGINT, on_interrupt or stopped.set)
+    try:
+        yield stopped
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _dispatcher(
+    store: Store, model: ChatModel, config: EngineConfig, switchboard: Switchboard, hook: Hook
+) -> Dispatcher:
+    from engine.assembly import EnginePorts, build_dispatcher  # noqa: PLC0415 - heavy
+    from engine.tokens import TokenCounter, carried_data  # noqa: PLC0415 - heavy
+
+    ports = EnginePorts(
+        store=store,
+        model=model,
+        counter=TokenCounter(config.model.model, carried_data()),
+        now=utc_now,
+        hook=hook,
+        on_commit=switchboard.wake,
+        show_activity=switchboard.show_activity,
+    )
+    return build_dispatcher(ports, config)
+
+
+def _discord(settings: Settings, engine: Engine) -> Adapter:
+    from bots.discord_bot.adapter import DiscordAdapter  # noqa: PLC0415 - heavy
+
+    return DiscordAdapter(
+        token=reveal(settings.env.discord_token) or "",
+        inbox=engine.dispatcher,
+        commands=engine.commands,
+        command_table=COMMANDS,
+        now=utc_now,
+        api_base_url=settings.env.discord_api_base_url,
+        gateway_url=settings.env.discord_gateway_url,
+    )
+
+
+def _slack(settings: Settings, engine: Engine) -> Adapter:
+    from bots.slack_bot.adapter import SlackAdapter  # noqa: PLC0415 - heavy
+
+    return SlackAdapter(
+        bot_token=reveal(settings.env.slack_bot_token) or "",
+        inbox=engine.dispatcher,
+        commands=engine.commands,
+        command_table=COMMANDS,
+        now=utc_now,
+        app_token=reveal(settings.env.slack_app_token),
+        signing_secret=reveal(settings.env.slack_signing_secret),
+        api_base_url=settings.env.slack_api_base_url,
+    )

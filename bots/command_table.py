@@ -1,0 +1,59 @@
+"""The commands people can give in chat; every surface and every help text is made from this."""
+
+from collections.abc import Sequence
+
+from bots.adapter import CommandSpec
+
+COMMANDS: tuple[CommandSpec, ...] = (
+    CommandSpec(
+        words="memory show",
+        summary="What I keep in mind here, and how full it is",
+        options={"topic?": "Only blocks and lines about this"},
+    ),
+    CommandSpec(
+        words="memory search",
+        summary="Search what was said here and what I noted",
+        options={"query": "What to look for"},
+    ),
+    CommandSpec(words="memory export", summary="A copy of what I remember, as a file"),
+    CommandSpec(
+        words="memory forget-me",
+        summary="Erase everything about you, in two steps, with a receipt",
+    ),
+    CommandSpec(words="new", summary="A fresh conversation; memory is kept"),
+    CommandSpec(words="stop", summary="Stop the answer that is being worked on"),
+    CommandSpec(words="status", summary="Model, context gauge, how much memory holds"),
+    CommandSpec(words="help", summary="This list"),
+    CommandSpec(
+        words="agent reset",
+        summary="Wipe the memory of this room's agent, or of a person's",
+        options={
+            "target": "room, or user",
+            "person?": "With user: whose, as a key such as slack:T1/U2",
+        },
+        admin=True,
+    ),
+    CommandSpec(words="agent export", summary="The archive of this place's agent", admin=True),
+    CommandSpec(
+        words="agent import",
+        summary="Read an archive into this place's empty agent; a dry run first",
+        admin=True,
+        takes_file=True,
+    ),
+)
+
+
+def usage(spec: CommandSpec) -> str:
+    """A command with its options, e.g. ``memory show [topic]``."""
+    options = [f"[{name[:-1]}]" if name.endswith("?") else f"<{name}>" for name in spec.options]
+    return " ".join([spec.words, *options])
+
+
+def help_text(table: Sequence[CommandSpec] = COMMANDS, *, admin: bool) -> str:
+    """The list of commands a person may use, as Markdown."""
+    lines = [
+        f"- `{usage(spec)}`: {spec.summary}{' (admins)' if spec.admin else ''}"
+        for spec in table
+        if admin or not spec.admin
+    ]
+    return "\n".join(["I remember what is said to me. You can tell me:", *lines])

@@ -1,0 +1,222 @@
+"""What may stand in ``membot.toml``; knows the file's shape, not what the keys do."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Places = list[str]
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Persona(_Table):
+    """Who the bot is: ``text``, or a ``file`` with it."""
+
+    text: str | None = None
+    file: str | None = None
+
+
+class BlockTable(_Table):
+    """A further core memory block. Not used yet."""
+
+    text: str = ""
+    description: str = ""
+    limit_chars: Annotated[int, Field(ge=1)] = 2000
+    read_only: bool = False
+    places: Places = ["*"]
+
+
+class PlaceTable(_Table):
+    """What is different at some places. Not used yet."""
+
+    match: str
+    persona: str | None = None
+    mapping: Literal["team", "personal", "per-user-in-channel", "single"] | None = None
+    mode: Literal["mention", "thread", "listen", "off"] | None = None
+
+
+class KnowledgeTable(_Table):
+    """A file or folder of reference text. Not used yet."""
+
+    path: str
+    places: Places = ["*"]
+
+
+class MemoryTable(_Table):
+    """Memory pressure; shares of the context window. ``agent`` is not used yet."""
+
+    agent: Literal["flush", "idle", "off"] = "flush"
+    warn: Share = 0.70
+    prepare: Share = 0.85
+    flush: Share = 1.0
+    evict: Share = 0.5
+    max_steps: Annotated[int, Field(ge=1, le=100)] = 12
+
+
+class HeartbeatsTable(_Table):
+    """Timed heartbeats. Not used yet."""
+
+    every_minutes: Count = 0
+
+
+class QuietHoursTable(_Table):
+    """When no heartbeat may come. Not used yet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
+
+    from_: Clock = Field(default="22:00", alias="from")
+    to: Clock = "07:00"
+    timezone: str = "UTC"
+
+
+class ToolsTable(_Table):
+    """Python modules with tools. Not used yet."""
+
+    modules: list[str] = []
+    places: Places = ["*"]
+    admins_only: bool = False
+    approve: list[str] = []
+
+
+class McpTable(_Table):
+    """A server of tools. Not used yet."""
+
+    command: list[str] | None = None
+    url: str | None = None
+    allow: list[str] = []
+    places: Places = ["*"]
+    approve: list[str] = []
+
+
+class DocumentsTable(_Table):
+    """Limits for files. Not used yet."""
+
+    max_bytes: Annotated[int, Field(ge=1)] = 20_000_000
+    max_pages: Annotated[int, Field(ge=1)] = 1000
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60
+
+
+class RetentionTable(_Table):
+    """How long things are kept. Not used yet."""
+
+    recall_days: Count = 400
+    backups_days: Count = 30
+
+
+class BudgetTable(_Table):
+    """What somebody may use. Not used yet."""
+
+    requests_per_minute: Count | None = None
+    tokens_per_day: Count | None = None
+
+
+class BudgetsTable(_Table):
+    """Budgets by who pays. Not used yet."""
+
+    person: BudgetTable = BudgetTable()
+    room: BudgetTable = BudgetTable()
+    tenant: BudgetTable = BudgetTable()
+
+
+class PriceTable(_Table):
+    """Currency per million tokens. Not used yet."""
+
+    input: Annotated[float, Field(ge=0)] = 0.0
+    cached_input: Annotated[float, Field(ge=0)] = 0.0
+    output: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ConfigFile(_Table):
+    """The whole file; every table may be left out."""
+
+    personas: dict[str, Persona] = {}
+    blocks: dict[str, BlockTable] = {}
+    places: list[PlaceTable] = []
+    knowledge: dict[str, KnowledgeTable] = {}
+    memory: MemoryTable = MemoryTable()
+    heartbeats: HeartbeatsTable = HeartbeatsTable()
+    quiet_hours: QuietHoursTable = QuietHoursTable()
+    tools: ToolsTable = ToolsTable()
+    mcp: dict[str, McpTable] = {}
+    documents: DocumentsTable = DocumentsTable()
+    retention: RetentionTable = RetentionTable()
+    budgets: BudgetsTable = BudgetsTable()
+    prices: dict[str, PriceTable] = {}
+
+
+def read_config_file(path: Path) -> tuple[ConfigFile, list[str]]:
+    """Read and check a file.
+
+    Returns:
+        The settings (the defaults when there are problems), and the problems, one sentence each.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        return ConfigFile(), [f"{path.name} cannot be read: {error.strerror}."]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return ConfigFile(), [f"{path.name} is not valid TOML: {error}."]
+    try:
+        config = ConfigFile.model_validate(tables)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        return ConfigFile(), [_sentence(path.name, problem) for problem in found]
+    return config, _pressure_problems(path.name, config.memory)
+
+
+def personas(config: ConfigFile, folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Persona texts by name, their files read from beside the configuration, and problems."""
+    texts: dict[str, str] = {}
+    problems = []
+    for name, persona in config.personas.items():
+        where = f"personas.{name}"
+        if (persona.text is None) == (persona.file is None):
+            problems.append(f"{where} needs either text or file.")
+        elif persona.text is not None:
+            texts[name] = persona.text
+        else:
+            try:
+                texts[name] = (folder / (persona.file or "")).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                problems.append(f"{where}.file names {persona.file}, which cannot be read as text.")
+    return texts, problems
+
+
+def _pressure_problems(name: str, memory: MemoryTable) -> list[str]:
+    if memory.warn <= memory.prepare <= memory.flush:
+        return []
+    return [f"{name}: memory.warn, memory.prepare and memory.flush must rise in this order."]
+
+
+def _sentence(name: str, problem: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = known_keys(problem["loc"][:-1])
+        return f"{name}: {where} is not a known key; {_nearest(str(problem['loc'][-1]), known)}."
+    reason = str(problem["msg"])
+    return f"{name}: {where}: {reason[:1].lower()}{reason[1:]}."
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"the nearest is {near[0]}" if near else f"known here: {', '.join(known)}"
+
+
+def known_keys(location: tuple[str | int, ...]) -> list[str]:
+    """The keys that a table at a location of the file may have."""
+    current: Any = ConfigFile
+    for part in location:
+        if get_origin(current) in {dict, list}:
+            current = get_args(current)[-1]
+        else:
+            current = current.model_fields[str(part)].annotation
+    return [field.alias or key for key, field in current.model_fields.items()]

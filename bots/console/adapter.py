@@ -1,0 +1,64 @@
+"""The terminal as a platform: replies leave through the outbox here as on every other one."""
+
+import asyncio
+from typing import Literal
+
+from bots.console.screen import Screen
+from engine.errors import DeliveryDelayed
+from engine.records import OutboxItem, Turn
+
+
+class ConsoleAdapter:
+    """Shows deliveries; the lines that come in are ``bots.console.chat``'s business.
+
+    Args:
+        screen: Where they appear.
+    """
+
+    platform = "console"
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._lock = asyncio.Lock()
+        self.broken = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether anybody still reads what is shown."""
+        return not self.broken.is_set()
+
+    @property
+    def handing_over(self) -> asyncio.Lock:
+        """Held while a line becomes a turn, so that no reply overtakes the turn's id."""
+        return self._lock
+
+    async def run(self) -> None:
+        """Serve until nobody reads any more."""
+        await self.broken.wait()
+
+    async def close(self) -> None:
+        """End the sign of life."""
+        self._screen.working(active=False)
+
+    def split(self, text: str) -> list[str]:
+        """A terminal takes any length."""
+        return [text]
+
+    async def send(self, item: OutboxItem, part: str, number: int) -> str:
+        """Show a reply.
+
+        Raises:
+            DeliveryDelayed: Nobody reads; the reply is shown at the next start.
+        """
+        async with self._lock:
+            pass
+        try:
+            await self._screen.reply(item, part)
+        except OSError as error:
+            self.broken.set()
+            raise DeliveryDelayed("Nobody reads standard output.") from error
+        return f"{item.id}/{number}"
+
+    async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
+        """A spinner, where there is a terminal."""
+        self._screen.working(active=activity == "working")

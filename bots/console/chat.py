@@ -1,0 +1,217 @@
+"""A conversation at the terminal: each line becomes an event or a command, answered in order."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ulid import ULID
+
+from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, CommandSpec, Inbox
+from bots.command_table import COMMANDS
+from bots.console.adapter import ConsoleAdapter
+from bots.console.lines import LONGEST_LINE_CHARS, LineSource, TooLong
+from bots.console.screen import Screen
+from bots.routing import Origin, clean_name, principal_key, scope_of
+from bots.slack_bot.parsing import parse
+from engine.errors import BadRequest, StoreUnavailable
+from engine.records import IncomingEvent, Scope
+from engine.turn import TurnResult
+
+_SPOKEN = re.compile(r"([^\W_][\w.'-]{0,39}):\s+(.*)", re.DOTALL)
+_TEAM = "local"
+_YES = frozenset({"y", "yes"})
+
+
+class Turns(Inbox, Protocol):
+    """An inbox that also tells when a turn has ended."""
+
+    async def wait_turn(self, turn_id: str) -> TurnResult:
+        """Wait until a turn that this process accepted has ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Who speaks where.
+
+    Attributes:
+        user: Name of who types.
+        channel: Room of that name; None for a direct message.
+        interactive: Whether a person can be asked back.
+    """
+
+    user: str
+    channel: str | None = None
+    interactive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What a conversation works with; ``settle`` returns when due replies have been shown."""
+
+    turns: Turns
+    commands: CommandRunner
+    adapter: ConsoleAdapter
+    screen: Screen
+    settle: Callable[[], Awaitable[None]]
+    now: Callable[[], datetime]
+
+
+def user_id(name: str) -> str:
+    """A name as the id it has at the terminal: lower case, no blanks or slashes."""
+    return re.sub(r"[\s/]+", "-", name.strip().casefold()) or "you"
+
+
+def spoken(line: str, setting: Setting) -> tuple[str, str]:
+    """Who says what: in a room a line ``NAME: text`` sets the speaker."""
+    found = _SPOKEN.fullmatch(line) if setting.channel else None
+    return (found.group(1), found.group(2)) if found else (setting.user, line)
+
+
+def command_in(text: str) -> str | None:
+    """What follows the ``/`` or ``!`` of a line that is a known command, else None."""
+    firsts = {spec.words.split()[0] for spec in COMMANDS} | {"quit", "exit"}
+    if text[:1] in {"/", "!"} and (words := text[1:].split()) and words[0].lower() in firsts:
+        return text[1:].strip()
+    return None
+
+
+class Chat:
+    """Takes lines until the end of input, ``/quit``, or nobody reads.
+
+    Args:
+        desk: What it works with.
+        setting: Who speaks where.
+        lines: Where lines come from.
+    """
+
+    def __init__(self, desk: Desk, setting: Setting, lines: LineSource) -> None:
+        self._desk = desk
+        self._setting = setting
+        self._lines = lines
+        self._current: Scope | None = None
+
+    async def run(self) -> None:
+        """Converse until the end."""
+        await self._desk.settle()
+        while self._desk.adapter.connected:
+            line = await self._lines.next()
+            if line is None or not await self._take(line):
+                return
+
+    def interrupt(self) -> bool:
+        """Stop the answer that is being worked on; whether there was one."""
+        if self._current is None:
+            return False
+        self._stopping = asyncio.ensure_future(self._desk.turns.stop(self._current))
+        return True
+
+    async def _take(self, line: str | TooLong) -> bool:
+        """One line; False when it ends the conversation."""
+        if isinstance(line, TooLong):
+            self._refuse(self._setting.user)
+            return True
+        speaker, text = spoken(line, self._setting)
+        if not text.strip():
+            return True
+        typed = command_in(text)
+        if typed in {"quit", "exit"}:
+            return False
+        if typed is not None:
+            await self._command(speaker, typed)
+        else:
+            await self._say(speaker, text)
+        return True
+
+    def _refuse(self, speaker: str) -> None:
+        sentence = f"That line is longer than {LONGEST_LINE_CHARS:,} characters and was not read."
+        self._desk.screen.refused(speaker, sentence)
+
+    async def _say(self, speaker: str, text: str) -> None:
+        event = self._event(speaker, text)
+        async with self._desk.adapter.handing_over:
+            acceptance = await self._desk.turns.submit(event)
+            turn_id = acceptance.turn_id if acceptance.outcome == "queued" else None
+            if turn_id:
+                self._desk.screen.expect(turn_id, speaker, event.scope.agent_id)
+        if turn_id:
+            await self._finish(event.scope, turn_id)
+        await self._desk.settle()
+
+    async def _finish(self, scope: Scope, turn_id: str) -> None:
+        self._current = scope
+        try:
+            result = await self._desk.turns.wait_turn(turn_id)
+        finally:
+            self._current = None
+        if result.state == "running":
+            raise StoreUnavailable
+        self._desk.screen.turn_ended(result)
+
+    async def _command(self, speaker: str, typed: str) -> None:
+        confirmed = typed.endswith(" --yes")
+        typed = typed.removesuffix(" --yes")
+        try:
+            parsed = parse(typed, COMMANDS)
+        except BadRequest as problem:
+            self._desk.screen.command_answer(typed, speaker, problem.sentence)
+            return
+        request = self._request(speaker, parsed.spec, parsed.arguments, confirmed=confirmed)
+        answer = await self._desk.commands.run(request)
+        if answer.confirm and await self._agreed(answer):
+            request = self._request(speaker, parsed.spec, parsed.arguments, confirmed=True)
+            answer = await self._desk.commands.run(request)
+        self._desk.screen.command_answer(parsed.spec.words, speaker, _plain(answer))
+
+    async def _agreed(self, answer: CommandAnswer) -> bool:
+        if not self._setting.interactive:
+            return False
+        self._desk.screen.notice(f"{answer.text}\n{answer.confirm}? Type yes, or anything else.")
+        line = await self._lines.next()
+        return isinstance(line, str) and line.strip().lower() in _YES
+
+    def _event(self, speaker: str, text: str) -> IncomingEvent:
+        event_id = str(ULID.from_datetime(self._desk.now()))
+        scope = self._scope(speaker)
+        room = self._setting.channel
+        return IncomingEvent(
+            event_id=f"console:{event_id}",
+            source_key=f"console:{room or user_id(speaker)}/{event_id}",
+            scope=scope,
+            place=scope.agent_id,
+            place_name=f"#{room}" if room else "terminal",
+            address=json.dumps({"user": user_id(speaker), "channel": room}),
+            speaker_name=clean_name(speaker),
+            text=text,
+            sent_at=self._desk.now(),
+        )
+
+    def _request(
+        self, speaker: str, spec: CommandSpec, arguments: dict[str, str], *, confirmed: bool
+    ) -> CommandRequest:
+        return CommandRequest(
+            command=spec.words,
+            arguments=arguments,
+            scope=self._scope(speaker),
+            actor=principal_key("console", _TEAM, user_id(speaker)),
+            actor_name=speaker,
+            platform_admin=True,  # whoever is at the terminal can read the database as well
+            confirmed=confirmed,
+        )
+
+    def _scope(self, speaker: str) -> Scope:
+        room = user_id(self._setting.channel) if self._setting.channel else None
+        return scope_of(Origin(platform="console", team=_TEAM, user=user_id(speaker), room=room))
+
+
+def _plain(answer: CommandAnswer) -> str:
+    text = answer.text
+    if answer.confirm:
+        text += "\nAdd `--yes` to do it."
+    if answer.file:
+        text += "\nAt the terminal, `membot export` writes the file."
+    return text

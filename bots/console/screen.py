@@ -1,0 +1,188 @@
+"""How the terminal shows things: plain lines for pipes, JSON lines for scripts, rich for people.
+
+Standard output carries replies and nothing else; notices go to standard error.
+"""
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.records import OutboxItem
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from engine.turn import TurnResult
+
+
+class Screen(Protocol):
+    """Where replies and notices appear."""
+
+    async def reply(self, item: OutboxItem, part: str) -> None:
+        """Show a part of a reply from the outbox."""
+        ...
+
+    def expect(self, turn_id: str, speaker: str, agent_id: str) -> None:
+        """Say that the replies of this turn answer a line of this process."""
+        ...
+
+    def turn_ended(self, result: "TurnResult") -> None:
+        """Say that no more replies of the turn will come."""
+        ...
+
+    def command_answer(self, command: str, speaker: str, text: str) -> None:
+        """Show what a command answered."""
+        ...
+
+    def refused(self, speaker: str, sentence: str) -> None:
+        """Show why a line did not become a message."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Show what is not a reply."""
+        ...
+
+    def working(self, active: bool) -> None:
+        """Show or end the sign of life."""
+        ...
+
+
+def write_line(text: str) -> None:
+    """One line, or several, to standard output at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+class PlainScreen:
+    """For pipes: replies as they are."""
+
+    async def reply(self, item: OutboxItem, part: str) -> None:
+        """Show a part of a reply."""
+        write_line(part)
+
+    def expect(self, turn_id: str, speaker: str, agent_id: str) -> None:
+        """Nothing to prepare."""
+
+    def turn_ended(self, result: "TurnResult") -> None:
+        """Nothing to finish."""
+
+    def command_answer(self, command: str, speaker: str, text: str) -> None:
+        """Answers of commands are replies."""
+        write_line(text)
+
+    def refused(self, speaker: str, sentence: str) -> None:
+        """A notice."""
+        self.notice(sentence)
+
+    def notice(self, text: str) -> None:
+        """To standard error."""
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    def working(self, active: bool) -> None:
+        """No sign of life in a pipe."""
+
+
+class JsonScreen(PlainScreen):
+    """For scripts: one object a line of input, and one for each reply of an earlier process."""
+
+    def __init__(self) -> None:
+        self._expected: dict[str, tuple[asyncio.Future[TurnResult], dict[str, Any]]] = {}
+
+    def expect(self, turn_id: str, speaker: str, agent_id: str) -> None:
+        """Replies of this turn wait until it has ended, to be shown as one object."""
+        future: asyncio.Future[TurnResult] = asyncio.get_running_loop().create_future()
+        self._expected[turn_id] = (future, {"user": speaker, "agent_id": agent_id})
+
+    async def reply(self, item: OutboxItem, part: str) -> None:
+        """Show the turn's object with its first reply; the others are in it."""
+        if item.turn_id not in self._expected:
+            self._show(_speaker(item), part, item.turn_id, item.scope.agent_id, steps=0)
+            return
+        future, known = self._expected[item.turn_id]
+        result = await asyncio.shield(future)
+        if not known.get("shown"):
+            known["shown"] = True
+            text = "\n".join(result.replies) or part
+            self._show(known["user"], text, item.turn_id, known["agent_id"], steps=result.steps)
+
+    def turn_ended(self, result: "TurnResult") -> None:
+        """Let the replies out; a silent turn is an object with an empty one."""
+        future, known = self._expected[result.turn_id]
+        if not result.replies:
+            known["shown"] = True
+            self._show(known["user"], "", result.turn_id, known["agent_id"], steps=result.steps)
+        future.set_result(result)
+
+    def command_answer(self, command: str, speaker: str, text: str) -> None:
+        """An object with the command's name."""
+        answer = {"user": speaker, "reply": text, "turn_id": None, "steps": 0, "agent_id": None}
+        write_line(json.dumps({**answer, "command": command}, ensure_ascii=False))
+
+    def refused(self, speaker: str, sentence: str) -> None:
+        """An object without a reply that says why."""
+        answer = {"user": speaker, "reply": "", "turn_id": None, "steps": 0, "agent_id": None}
+        write_line(json.dumps({**answer, "error": sentence}, ensure_ascii=False))
+
+    def _show(self, user: str, reply: str, turn_id: str, agent_id: str, *, steps: int) -> None:
+        answer = {
+            "user": user,
+            "reply": reply,
+            "turn_id": turn_id,
+            "steps": steps,
+            "agent_id": agent_id,
+        }
+        write_line(json.dumps(answer, ensure_ascii=False))
+
+
+class RichScreen:
+    """For people at a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415 - only for people
+
+        self._console = Console(highlight=False)
+        self._status: Status | None = None
+
+    async def reply(self, item: OutboxItem, part: str) -> None:
+        """Show a reply with its Markdown."""
+        self._markdown(part)
+
+    def expect(self, turn_id: str, speaker: str, agent_id: str) -> None:
+        """Nothing to prepare."""
+
+    def turn_ended(self, result: "TurnResult") -> None:
+        """End the sign of life."""
+        self.working(active=False)
+
+    def command_answer(self, command: str, speaker: str, text: str) -> None:
+        """Show it like a reply."""
+        self._markdown(text)
+
+    def refused(self, speaker: str, sentence: str) -> None:
+        """A notice."""
+        self.notice(sentence)
+
+    def notice(self, text: str) -> None:
+        """In a quieter colour."""
+        self._console.print(text, style="dim", markup=False)
+
+    def working(self, active: bool) -> None:
+        """A spinner."""
+        if active and self._status is None:
+            self._status = self._console.status("thinking")
+            self._status.start()
+        elif not active and self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _markdown(self, text: str) -> None:
+        from rich.markdown import Markdown  # noqa: PLC0415 - only for people
+
+        self.working(active=False)
+        self._console.print(Markdown(text), style="cyan")
+
+
+def _speaker(item: OutboxItem) -> str:
+    return (item.scope.speaker or "").rpartition("/")[2]

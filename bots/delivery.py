@@ -1,0 +1,195 @@
+"""The outbox's one sender per platform: order, pacing, retries, idempotency.
+
+Knows no SDK and no SQL. Within a place replies go strictly in order, places go side by side. An
+item is marked ``sending`` before it is sent; after a crash it goes again with the same nonce, and
+only the parts that are not known to have arrived.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.delivery import Delivery
+from engine.errors import DeliveryDelayed, DeliveryRefused, MembotError
+from engine.hooks import Delivered, Hook, ignore
+from engine.records import OutboxItem
+from engine.store import OutboxStore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pacing:
+    """Bounds of a sender.
+
+    Attributes:
+        places: How many places are served side by side.
+        poll_seconds: The slow look that catches what no wake-up announced.
+        retry_cap_seconds: Longest wait between two attempts of ours.
+        wish_cap_seconds: Longest wait that a platform may ask for.
+        keep_seconds: Age at which an answer is no longer worth delivering.
+        trouble_seconds: Rest after the database or the adapter itself failed.
+    """
+
+    places: int = 16
+    poll_seconds: float = 30.0
+    retry_first_seconds: float = 1.0
+    retry_cap_seconds: float = 60.0
+    wish_cap_seconds: float = 3600.0
+    keep_seconds: float = 86400.0
+    trouble_seconds: float = 5.0
+
+
+def retry_delay(attempts: int, wish_seconds: float | None, pacing: Pacing) -> float:
+    """Seconds until the next attempt: doubled each time, and never before the platform's wish."""
+    own = min(pacing.retry_cap_seconds, pacing.retry_first_seconds * 2.0 ** min(attempts, 20))
+    return max(own, min(wish_seconds or 0.0, pacing.wish_cap_seconds))
+
+
+class OutboxSender:
+    """Takes one platform's replies out of the outbox and hands them to its Delivery."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        store: OutboxStore,
+        now: Callable[[], datetime],
+        hooks: Hook = ignore,
+        pacing: Pacing | None = None,
+    ) -> None:
+        self._delivery = delivery
+        self._store = store
+        self._now = now
+        self._hooks = hooks
+        self._pacing = pacing or Pacing()
+        self._awake = asyncio.Event()
+        self._idle = asyncio.Condition()
+        self._sending: dict[str, asyncio.Task[None]] = {}
+        self._looked = False
+
+    def wake(self) -> None:
+        """Look at the outbox now; cheap, called after each commit."""
+        self._looked = False
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Send until cancelled; what is under way then is finished by ``close``."""
+        while True:
+            self._awake.clear()
+            wait = await self._start_due()
+            try:
+                await asyncio.wait_for(self._awake.wait(), wait)
+            except TimeoutError:
+                continue
+
+    async def settle(self) -> None:
+        """Return when nothing is due and nothing under way; postponed replies may remain."""
+        self.wake()
+        async with self._idle:
+            await self._idle.wait_for(lambda: self._looked and not self._sending)
+
+    async def close(self) -> None:
+        """Wait for the sends under way."""
+        if self._sending:
+            await asyncio.wait(self._sending.values())
+
+    async def _start_due(self) -> float:
+        """Start what can be started; seconds until there may be more to do."""
+        self._looked = True
+        room = self._pacing.places - len(self._sending)
+        try:
+            if room > 0:
+                await self._start(room)
+            due = await self._store.next_outbox_time(self._delivery.platform)
+        except MembotError as error:
+            log.warning("The outbox cannot be read: %s", error.sentence)
+            return self._pacing.trouble_seconds
+        await self._tell_idle()
+        return self._seconds_until(due)
+
+    async def _start(self, room: int) -> None:
+        limit = room + len(self._sending)
+        for item in await self._store.outbox_due(self._delivery.platform, self._now(), limit):
+            if item.place not in self._sending and len(self._sending) < self._pacing.places:
+                task = asyncio.create_task(self._serve(item), name=f"deliver {item.id}")
+                self._sending[item.place] = task
+
+    def _seconds_until(self, due: datetime | None) -> float:
+        ahead = (due - self._now()).total_seconds() if due else self._pacing.poll_seconds
+        # What is overdue belongs to a place being served, whose end wakes us; so never spin on it.
+        return min(ahead, self._pacing.poll_seconds) if ahead > 0 else self._pacing.poll_seconds
+
+    async def _tell_idle(self) -> None:
+        async with self._idle:
+            self._idle.notify_all()
+
+    async def _serve(self, item: OutboxItem) -> None:
+        sending = asyncio.create_task(self._deliver(item))
+        await asyncio.wait({sending})
+        if problem := sending.exception():
+            log.error(
+                "A reply could not be sent and will be tried again",
+                extra={"action": "delivery.failed", "item_id": item.id},
+                exc_info=None if isinstance(problem, MembotError) else _without_text(problem),
+            )
+            await asyncio.sleep(self._pacing.trouble_seconds)
+        del self._sending[item.place]
+        self.wake()
+
+    async def _deliver(self, item: OutboxItem) -> None:
+        await self._store.mark_sending(item.id, self._now())
+        parts = self._delivery.split(item.text)
+        try:
+            reference = await self._send_parts(item, parts)
+        except DeliveryDelayed as delay:
+            await self._later(item, delay)
+        except DeliveryRefused as refusal:
+            await self._never(item, refusal.sentence)
+        else:
+            await self._store.mark_sent(item.id, reference, self._now())
+            self._tell(item, "sent", len(parts))
+
+    async def _send_parts(self, item: OutboxItem, parts: list[str]) -> str:
+        reference = item.part_refs[-1] if item.part_refs else ""
+        for number in range(len(item.part_refs), len(parts)):
+            reference = await self._delivery.send(item, parts[number], number)
+            if number + 1 < len(parts):
+                await self._store.mark_part_sent(item.id, reference)
+        return reference
+
+    async def _later(self, item: OutboxItem, delay: DeliveryDelayed) -> None:
+        at = self._now()
+        if at - item.created_at > timedelta(seconds=self._pacing.keep_seconds):
+            await self._never(item, delay.sentence)
+            return
+        seconds = retry_delay(item.attempts, delay.retry_after_seconds, self._pacing)
+        log.info(
+            "A reply waits for the platform",
+            extra={"action": "delivery.delayed", "item_id": item.id, "seconds": seconds},
+        )
+        await self._store.postpone(item.id, at + timedelta(seconds=seconds), delay.sentence)
+
+    async def _never(self, item: OutboxItem, reason: str) -> None:
+        log.warning(
+            "A reply is undeliverable",
+            extra={"action": "delivery.refused", "item_id": item.id},
+        )
+        await self._store.give_up(item.id, reason, self._now())
+        self._tell(item, "undeliverable", len(item.part_refs))
+
+    def _tell(self, item: OutboxItem, state: str, parts: int) -> None:
+        self._hooks(
+            Delivered(
+                platform=self._delivery.platform,
+                state=state,
+                attempts=item.attempts + 1,
+                parts=parts,
+            )
+        )
+
+
+def _without_text(problem: BaseException) -> BaseException:
+    """The place of a failure without its words, which may quote a message."""
+    return RuntimeError(type(problem).__name__).with_traceback(problem.__traceback__)

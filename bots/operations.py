@@ -1,0 +1,256 @@
+"""What people who run or own a memory may do with it, as functions; chat and shell both use them.
+
+Knows no surface and no SQL. Every act that changes or copies memory is recorded for the audit.
+"""
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
+from engine.records import (
+    AgentOverview,
+    ArchivalSearch,
+    AuditRow,
+    Block,
+    RecallSearch,
+    Receipt,
+    Scope,
+    SearchPage,
+    UsageRow,
+    Window,
+)
+from engine.store import Store
+
+OPERATOR = "operator"
+BUNDLE_FORMAT = "membot-bundle"
+_LARGEST_MEMBER_BYTES = 1 << 30
+_CHARS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentView:
+    """One agent for ``membot show`` and ``status``.
+
+    Attributes:
+        used_tokens: About what the main conversation takes of the context window.
+    """
+
+    overview: AgentOverview
+    blocks: tuple[Block, ...]
+    used_tokens: int
+
+
+def used_tokens(window: Window) -> int:
+    """About how much of the context window a conversation takes, in tokens."""
+    blocks = sum(len(block.value) + len(block.description) for block in window.blocks)
+    summary = window.summary.tokens if window.summary else 0
+    return blocks // _CHARS_PER_TOKEN + summary + sum(message.tokens for message in window.queue)
+
+
+def plain_key(key: str) -> str:
+    """A key as people type it; terminal names are kept in lower case."""
+    return key.casefold() if key.startswith("console:") else key
+
+
+def agent_scope(agent_id: str) -> Scope:
+    """The scope in which the operator looks at an agent's main conversation."""
+    return Scope(
+        tenant=agent_id.split("/", 1)[0],
+        agent_id=agent_id,
+        conversation_id=f"{agent_id}/main",
+        speaker=None,
+        audience="room" if "/channel/" in agent_id else "private",
+    )
+
+
+class Operations:
+    """Acts on stored memory.
+
+    Args:
+        store: Of which memory.
+        now: The clock.
+        actor: Who acts, for the audit: a principal, or the operator at the shell.
+    """
+
+    def __init__(self, store: Store, now: Callable[[], datetime], actor: str = OPERATOR) -> None:
+        self._store = store
+        self._now = now
+        self._actor = actor
+
+    async def agents(self) -> list[AgentOverview]:
+        """All agents, the one last active first."""
+        found = await self._store.agents()
+        return sorted(found, key=lambda agent: _age_key(agent, self._now()))
+
+    async def resolve(self, key: str) -> str:
+        """The agent a key means.
+
+        Raises:
+            UnknownAgent: There is none.
+        """
+        found = await self._store.resolve_agent(plain_key(key))
+        if found is None:
+            raise UnknownAgent
+        return found
+
+    async def show(self, key: str) -> AgentView:
+        """One agent with its blocks and gauge."""
+        agent_id = await self.resolve(key)
+        overviews = await self._store.agents()
+        window = await self._store.load_window(agent_scope(agent_id))
+        return AgentView(
+            overview=next(one for one in overviews if one.agent_id == agent_id),
+            blocks=tuple(await self._store.blocks(agent_id)),
+            used_tokens=used_tokens(window),
+        )
+
+    async def search(self, scope: Scope, query: str, tier: str) -> SearchPage:
+        """The search that the agent itself has; tier is ``recall`` or ``archival``."""
+        if not query.strip():
+            raise BadRequest("Say what to search for.")
+        if tier == "recall":
+            return await self._store.search_recall(scope, RecallSearch(query=query))
+        return await self._store.search_archival(scope, ArchivalSearch(query=query))
+
+    async def export(self, agent_id: str, file: Path) -> dict[str, int]:
+        """Write one agent's archive; its counts."""
+        counts = await self._store.export(agent_id, file, self._now())
+        await self.record("agent.export", agent_id)
+        return counts
+
+    async def export_all(self, file: Path) -> dict[str, int]:
+        """Write a bundle with the archive of every agent; counts over all of them."""
+        total: dict[str, int] = {}
+        agents = [agent.agent_id for agent in await self._store.agents()]
+        with TemporaryDirectory(dir=file.parent, prefix=".membot-") as folder:
+            members = []
+            for number, agent_id in enumerate(agents):
+                members.append(Path(folder) / f"{number:05}.zip")
+                _add(total, await self.export(agent_id, members[-1]))
+            _write_bundle(file, agents, members)
+        return {"agents": len(agents), **total}
+
+    async def import_archive(
+        self, file: Path, *, agent_id: str | None, dry_run: bool
+    ) -> dict[str, int]:
+        """Read an archive, or a bundle of them; the counts of what is (or would be) stored.
+
+        Raises:
+            ArchiveRefused: And nothing was changed.
+        """
+        with _members(file) as members:
+            if agent_id and len(members) > 1:
+                raise BadRequest("A bundle of several agents cannot be imported as one agent.")
+            for member in members:
+                counts = await self._import(member, agent_id, dry_run=True)
+            if dry_run and len(members) == 1:
+                return counts
+            total: dict[str, int] = {}
+            for member in members:
+                _add(total, await self._import(member, agent_id, dry_run=dry_run))
+        if not dry_run:
+            await self.record("agent.import", agent_id or file.name)
+        return total
+
+    async def reset(self, agent_id: str, *, conversation_only: bool) -> Receipt:
+        """Wipe an agent's memory, or only its context windows."""
+        return await self._store.reset(
+            agent_id, conversation_only=conversation_only, actor=self._actor, at=self._now()
+        )
+
+    async def forget(self, principal: str) -> Receipt:
+        """Erase everything about a person."""
+        return await self._store.forget(plain_key(principal), actor=self._actor, at=self._now())
+
+    async def backup(self, file: Path) -> None:
+        """Write a verified copy of the database."""
+        await self._store.backup(file)
+        await self.record("backup", file.name)
+
+    async def usage(self, days: int) -> list[UsageRow]:
+        """Tokens by day, model and purpose."""
+        return await self._store.usage(days, self._now())
+
+    async def audit(self, limit: int) -> list[AuditRow]:
+        """The last acts, newest first."""
+        return await self._store.audit(limit)
+
+    async def record(self, action: str, subject: str, detail: str = "") -> None:
+        """Note an act; never with message text."""
+        row = AuditRow(
+            at=self._now(), actor=self._actor, action=action, subject=subject, detail=detail
+        )
+        await self._store.record_audit(row)
+
+    async def _import(self, file: Path, agent_id: str | None, *, dry_run: bool) -> dict[str, int]:
+        return await self._store.import_archive(
+            file, agent_id=agent_id, dry_run=dry_run, at=self._now()
+        )
+
+
+def receipt_text(receipt: Receipt) -> str:
+    """What was removed and what remains, in words."""
+    removed = [f"{count} {what}" for what, count in receipt.removed.items() if count]
+    lines = [f"Removed: {', '.join(removed)}." if removed else "There was nothing to remove."]
+    lines += [f"Remains: {remains}" for remains in receipt.remains]
+    return "\n".join(lines)
+
+
+def counts_text(counts: dict[str, int]) -> str:
+    """``3 messages, 1 blocks`` from the counts of an archive."""
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
+
+
+def _age_key(agent: AgentOverview, now: datetime) -> tuple[float, str]:
+    age = (now - agent.last_activity).total_seconds() if agent.last_activity else float("inf")
+    return age, agent.agent_id
+
+
+def _add(total: dict[str, int], counts: dict[str, int]) -> None:
+    for what, count in counts.items():
+        total[what] = total.get(what, 0) + count
+
+
+def _write_bundle(file: Path, agents: list[str], members: list[Path]) -> None:
+    partial = file.with_name(f".{file.name}.partial")
+    with zipfile.ZipFile(partial, "w") as bundle:
+        bundle.writestr("bundle.json", json.dumps({"format": BUNDLE_FORMAT, "agents": agents}))
+        for member in members:
+            bundle.write(member, f"agents/{member.name}")
+    partial.chmod(0o600)
+    partial.replace(file)
+
+
+@contextmanager
+def _members(file: Path) -> Iterator[list[Path]]:
+    """The archives in a file: itself, or the members of a bundle, unpacked for a while."""
+    if not _is_bundle(file):
+        yield [file]
+        return
+    with TemporaryDirectory(prefix="membot-") as folder:
+        yield _unpack(file, Path(folder))
+
+
+def _is_bundle(file: Path) -> bool:
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return "bundle.json" in archive.namelist()
+
+
+def _unpack(file: Path, folder: Path) -> list[Path]:
+    members = []
+    with zipfile.ZipFile(file) as bundle:
+        names = [info for info in bundle.infolist() if info.filename.startswith("agents/")]
+        for number, info in enumerate(names):
+            if info.file_size > _LARGEST_MEMBER_BYTES:
+                raise ArchiveRefused
+            members.append(folder / f"{number:05}.zip")
+            members[-1].write_bytes(bundle.read(info))
+    return members

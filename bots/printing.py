@@ -1,0 +1,120 @@
+"""How the shell's commands print what they found; no decisions here."""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from bots.operations import AgentView
+from engine.records import AgentOverview, AuditRow, SearchPage, UsageRow
+
+
+def print_lines(lines: Iterable[str]) -> int:
+    """Print lines to standard output; exit code 0."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def print_json(value: object) -> int:
+    """Print one JSON value; exit code 0."""
+    return print_lines([json.dumps(value, ensure_ascii=False, indent=2, default=_json_value)])
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Aligned columns."""
+    cells = [headings, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
+def agent_lines(agents: Sequence[AgentOverview]) -> list[str]:
+    """One line an agent."""
+    if not agents:
+        return ["No agents yet; they come with the first message."]
+    rows = [
+        (
+            agent.agent_id,
+            agent.kind,
+            agent.platform,
+            agent.place,
+            agent.messages,
+            agent.passages,
+            agent.blocks,
+            _minute(agent.last_activity),
+        )
+        for agent in agents
+    ]
+    names = ("AGENT", "KIND", "PLATFORM", "PLACE", "MESSAGES", "PASSAGES", "BLOCKS", "LAST")
+    return table(names, rows)
+
+
+def view_json(view: AgentView, context_tokens: int) -> dict[str, Any]:
+    """An agent as a JSON object."""
+    blocks = [{**asdict(block), "used_chars": len(block.value)} for block in view.blocks]
+    gauge = {"used_tokens": view.used_tokens, "context_tokens": context_tokens}
+    return {**asdict(view.overview), "blocks": blocks, "context": gauge}
+
+
+def view_lines(view: AgentView, context_tokens: int) -> list[str]:
+    """An agent for people."""
+    agent = view.overview
+    share = 100 * view.used_tokens // context_tokens
+    lines = [
+        f"{agent.agent_id} ({agent.kind}, {agent.place})",
+        f"{agent.messages} messages, {agent.passages} passages",
+        f"context about {view.used_tokens}/{context_tokens} tokens ({share} %)",
+    ]
+    for block in view.blocks:
+        lines += ["", f"[{block.label}] {len(block.value)}/{block.limit_chars} characters"]
+        lines += [f"  {line}" for line in block.value.splitlines()]
+    return lines
+
+
+def page_lines(page: SearchPage) -> list[str]:
+    """Search results for people."""
+    if not page.hits:
+        return ["No results found."]
+    lines = [f"Showing {len(page.hits)} of {page.total} results:"]
+    lines += [f"{_minute(hit.time)}  {hit.who}  {hit.where}\n  {hit.text}" for hit in page.hits]
+    return lines
+
+
+def usage_lines(rows: Sequence[UsageRow]) -> list[str]:
+    """Tokens by day."""
+    names = ("DAY", "MODEL", "PURPOSE", "CALLS", "INPUT", "CACHED", "OUTPUT")
+    return table(names, [tuple(asdict(row).values()) for row in rows])
+
+
+def audit_lines(rows: Sequence[AuditRow]) -> list[str]:
+    """Acts, newest first."""
+    names = ("AT", "ACTOR", "ACTION", "SUBJECT", "DETAIL")
+    return table(
+        names, [(_minute(row.at), row.actor, row.action, row.subject, row.detail) for row in rows]
+    )
+
+
+async def progress(what: str, steps: AsyncIterator[tuple[int, int]]) -> int:
+    """Show a bar on standard error while something runs; how much was done."""
+    from rich.console import Console  # noqa: PLC0415 - late
+    from rich.progress import Progress  # noqa: PLC0415 - late
+
+    finished = 0
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        async for done, total in steps:
+            finished = done
+            bar.update(task, completed=done, total=total)
+    return finished
+
+
+def _minute(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else "never"
+
+
+def _json_value(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
