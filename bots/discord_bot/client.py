@@ -71,8 +71,8 @@ class MembotClient(discord.Client):
             except TimeoutError:
                 return
 
-    async def on_ready(self) -> None:
-        """A session has begun."""
+    async def on_connect(self) -> None:
+        """READY: a session has begun; ``on_ready`` comes seconds later, with every guild."""
         self._connected(up=True)
         if self.synced:
             return

@@ -71,9 +71,7 @@ class TestAnswers:
         assert request.actor == f"discord:{guild.id}/{ada.id}"
         assert request.actor_name == "Ada"
 
-    async def test_in_a_thread_are_about_its_parent(
-        self, simcord_env, guild, general, ada, runner
-    ):
+    async def test_in_a_thread_are_about_its_parent(self, simcord_env, guild, general, ada, runner):
         stored = simcord_env.backend.create_thread(general.id, "tea", ada.id)
         [thread] = general.threads
         await ada.slash(thread, "new")

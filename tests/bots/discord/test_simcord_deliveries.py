@@ -1,6 +1,5 @@
 """What leaves for Discord, and what becomes of its refusals."""
 
-import discord
 import pytest
 from discord_doubles import item_for, make_adapter, make_item, make_turn, scope_for
 
@@ -61,7 +60,7 @@ class TestReplies:
 
 
 class TestPings:
-    async def test_nobody_but_the_person_answered(
+    async def test_nobody_but_the_person_answered(  # noqa: PLR0917 - fixtures
         self, simcord_env, guild, general, ada, bob, me, inbox, adapter
     ):
         role = guild.create_role("Cooks", mentionable=True)
@@ -180,5 +179,3 @@ class TestTyping:
         with env._bot_scope():
             await adapter.show_activity(turn, activity)
         await env.settle()
-
-

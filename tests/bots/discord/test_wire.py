@@ -1,6 +1,7 @@
 """Start-up, reconnection and lost answers, over real sockets."""
 
 import asyncio
+import logging
 import socket
 
 import discord
@@ -116,13 +117,9 @@ class TestStart:
             await pointed_at(server, token="wrong").run()
 
     async def test_with_a_token_that_the_gateway_refuses_names_the_setting(self, server):
-        adapter = pointed_at(server)
-        running = asyncio.create_task(adapter.run())
-        await until(lambda: adapter.connected)
-        server.token = "changed"
-        await server.invalidate_session()
+        server.gateway_token = "changed"
         with pytest.raises(OperatorError, match="DISCORD_TOKEN"):
-            await running
+            await pointed_at(server).run()
 
     async def test_again_after_the_client_was_killed_by_a_malformed_event(self, server, inbox):
         adapter = pointed_at(server, inbox)
@@ -203,9 +200,7 @@ class TestPlaces:
         assert scope.conversation_id.endswith("/thread/300")
         assert scope.audience == "room"
 
-    async def test_a_channel_that_discord_does_not_show_is_left_alone(
-        self, server, adapter, inbox
-    ):
+    async def test_a_channel_that_discord_does_not_show_is_left_alone(self, server, adapter, inbox):
         await server.say(f"<@{BOT_ID}> psst", channel="301")
         await server.say_directly("and now?")
         await server.until(lambda: ("GET", "/channels/301", None) in server.requests)
@@ -228,11 +223,24 @@ class TestPlaces:
 
     async def test_messages_of_a_channel_keep_their_order(self, server, adapter, inbox):
         server.channels["300"] = thread_payload("300")
-        texts = [f"<@{BOT_ID}> {number}" for number in range(20)]
-        for text in texts:
-            await server.say(text, channel="300")
-        await inbox.has(20)
-        assert inbox.texts == [str(number) for number in range(20)]
+        released = server.hold("GET", "/channels/300")
+        for text in ("one", "two", "three"):
+            await server.say(f"<@{BOT_ID}> {text}", channel="300")
+        await server.say_directly("elsewhere")
+        await inbox.has(1)
+        released.set()
+        await inbox.has(4)
+        assert inbox.texts == ["elsewhere", "one", "two", "three"]
+
+
+class TestPrivacy:
+    async def test_not_even_debug_logs_hold_messages(self, server, adapter, inbox, caplog):
+        caplog.set_level(logging.DEBUG)
+        await server.say_directly("my secret is plum")
+        await inbox.has(1)
+        await adapter.send(make_item(CHANNEL_ID), "mine is cherry", 0)
+        assert "plum" not in caplog.text
+        assert "cherry" not in caplog.text
 
 
 class TestDelivery:
