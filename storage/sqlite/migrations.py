@@ -9,7 +9,7 @@ from engine.errors import StoreUnavailable
 from storage.sqlite.search_tables import create_search_tables
 from storage.sqlite.tables import TABLES
 
-__all__ = ["bring_up_to_date", "migrations"]
+__all__ = ["bring_up_to_date", "is_ours", "migrations"]
 
 migrations = sqlite_utils.Migrations("membot")
 
@@ -35,6 +35,17 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
     with db.atomic():  # a savepoint, since the transaction is open
         migrations.apply(db)
     connection.execute("COMMIT")
+
+
+def is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether a file holds a membot database that this version can read.
+
+    Raises:
+        StoreUnavailable: A newer membot made the file.
+    """
+    db = sqlite_utils.Database(connection, execute_plugins=False)
+    _missing(db)
+    return bool(migrations.applied(db))
 
 
 def _missing(db: sqlite_utils.Database) -> bool:

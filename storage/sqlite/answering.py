@@ -1,0 +1,96 @@
+"""The part of the store that turns run on, and that delivery takes replies from."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from engine.records import Message, OutboxItem, StepCommit, Turn
+from engine.store import Acceptance, AcceptRequest
+from storage.sqlite import messages, outbox, turns
+from storage.sqlite.database import Database
+from storage.sqlite.indexes import Indexes
+from storage.sqlite.instants import to_text
+
+__all__ = ["Outbox", "Turns"]
+
+
+class Turns:
+    """Durable turns; the store gives it everything it needs."""
+
+    _database: Database
+    _indexes: Indexes
+    _now: Callable[[], datetime]
+
+    def _rows_added(self) -> None:
+        """Called after rows were stored that wait for vectors."""
+
+    async def accept(self, request: AcceptRequest) -> Acceptance:
+        """Store event, message, turn and, where new, tenant, principal, agent, conversation."""
+        acceptance = await self._database.write(lambda c: turns.accept(c, self._indexes, request))
+        self._rows_added()
+        return acceptance
+
+    async def agents_with_turns(self) -> list[str]:
+        """Agents that have turns queued or running, longest waiting first."""
+        return await self._database.look(turns.waiting_agents)
+
+    async def next_turn(self, agent_id: str) -> Turn | None:
+        """The agent's lowest unfinished turn, its attempt counted and its state ``running``."""
+        at = self._now()
+        return await self._database.write_soon(lambda c: turns.next_turn(c, agent_id, at))
+
+    async def turn_messages(self, turn: Turn) -> tuple[Message, ...]:
+        """What the turn has stored so far, oldest first."""
+        return await self._database.read(lambda c: messages.of_turn(c, turn))
+
+    async def commit_step(self, step: StepCommit) -> None:
+        """Store a step with all its effects, or nothing.
+
+        Raises:
+            StaleTurn: When the turn has ended or was cancelled meanwhile.
+            StaleBlock: When a block has changed since it was read.
+        """
+        await self._database.write(lambda c: turns.commit_step(c, self._indexes, step))
+        self._rows_added()
+
+    async def cancel_turns(self, agent_id: str, conversation_id: str, at: datetime) -> int:
+        """Mark the unfinished turns of a conversation cancelled; how many there were."""
+        return await self._database.write(lambda c: turns.cancel(c, agent_id, conversation_id, at))
+
+
+class Outbox:
+    """Replies on their way; an item that is no longer open raises ``StaleTurn``."""
+
+    _database: Database
+    _now: Callable[[], datetime]
+
+    async def outbox_due(self, platform: str, at: datetime, limit: int) -> list[OutboxItem]:
+        """The first open item of each place of the platform whose time has come."""
+        return await self._database.look(lambda c: outbox.due(c, platform, at, limit))
+
+    async def next_outbox_time(self, platform: str) -> datetime | None:
+        """When the earliest postponed item is due, or None."""
+        return await self._database.look(lambda c: outbox.next_time(c, platform))
+
+    async def mark_sending(self, item_id: str, at: datetime) -> None:
+        """Commit that a send is about to be tried, before it is."""
+        changes = {"state": "sending", "updated_at": to_text(at)}
+        await self._database.write(lambda c: outbox.set_state(c, item_id, changes))
+
+    async def mark_part_sent(self, item_id: str, reference: str) -> None:
+        """Commit that one more part of a long reply has arrived."""
+        await self._database.write(lambda c: outbox.add_part(c, item_id, reference))
+
+    async def mark_sent(self, item_id: str, reference: str, at: datetime) -> None:
+        """Record the platform's id of what was sent; rides along with the next write."""
+        changes = {"state": "sent", "reference": reference, "updated_at": to_text(at)}
+        await self._database.write_soon(lambda c: outbox.set_state(c, item_id, changes))
+
+    async def postpone(self, item_id: str, until: datetime, reason: str) -> None:
+        """Leave the item waiting until a time; counts an attempt."""
+        changes = {"state": "pending", "due": to_text(until), "reason": reason, "attempts": 1}
+        await self._database.write(lambda c: outbox.set_state(c, item_id, changes))
+
+    async def give_up(self, item_id: str, reason: str, at: datetime) -> None:
+        """Mark the item undeliverable; ``doctor`` shows it."""
+        changes = {"state": "undeliverable", "reason": reason, "updated_at": to_text(at)}
+        await self._database.write(lambda c: outbox.set_state(c, item_id, changes))

@@ -1,0 +1,181 @@
+"""Recall memory's rows: storing, reading a queue, reading by number."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from engine.records import Hit, Message, RecallSearch, Scope, SearchPage, Turn
+from storage.sqlite import accounts
+from storage.sqlite.indexes import Indexes
+from storage.sqlite.instants import from_text, to_text
+from storage.sqlite.recall_index import IndexedMessage
+
+__all__ = ["add", "between", "hits", "of_turn", "queue", "remove", "under_way"]
+
+_COLUMNS = (
+    "id, tenant, agent_id, conversation_id, turn_id, role, kind, author, author_name, text, "
+    "payload, tokens, source_key, reply_to, place, sent_at, searchable"
+)
+
+
+def add(connection: sqlite3.Connection, indexes: Indexes, messages: Sequence[Message]) -> list[int]:
+    """Store messages, searchable ones in the index too; their numbers."""
+    seqs = [_add(connection, message) for message in messages]
+    indexed = [
+        _indexed(message, seq)
+        for message, seq in zip(messages, seqs, strict=True)
+        if message.searchable and message.text
+    ]
+    indexes.recall.add(connection, indexed)
+    if messages:
+        accounts.add_counts(connection, messages[0].scope.agent_id, messages=len(messages))
+    return seqs
+
+
+def _add(connection: sqlite3.Connection, message: Message) -> int:
+    scope = message.scope
+    cursor = connection.execute(
+        f"INSERT INTO messages ({_COLUMNS}) "  # noqa: S608 - constant names
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            message.id,
+            scope.tenant,
+            scope.agent_id,
+            scope.conversation_id,
+            message.turn_id,
+            message.role,
+            message.kind,
+            message.author,
+            message.author_name,
+            message.text,
+            message.payload,
+            message.tokens,
+            message.source_key,
+            message.reply_to,
+            message.place,
+            to_text(message.sent_at),
+            message.searchable,
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _indexed(message: Message, seq: int) -> IndexedMessage:
+    return IndexedMessage(
+        seq=seq,
+        agent_id=message.scope.agent_id,
+        conversation_id=message.scope.conversation_id,
+        author_name=message.author_name or message.role,
+        text=message.text,
+        sent_at=message.sent_at,
+    )
+
+
+def remove(connection: sqlite3.Connection, indexes: Indexes, seqs: Sequence[int]) -> int:
+    """Delete messages by number with all that search keeps of them; how many."""
+    indexes.recall.remove(connection, seqs)
+    connection.executemany("DELETE FROM messages WHERE seq = ?", ((seq,) for seq in seqs))
+    return len(seqs)
+
+
+def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple[Message, ...]:
+    """The conversation's messages after a number, oldest first."""
+    rows = connection.execute(
+        "SELECT * FROM messages WHERE conversation_id = ? AND seq > ? "
+        "AND agent_id = ? AND tenant = ? ORDER BY seq",
+        (scope.conversation_id, after_seq, scope.agent_id, scope.tenant),
+    )
+    return tuple(_message(row, scope) for row in rows)
+
+
+def of_turn(connection: sqlite3.Connection, turn: Turn) -> tuple[Message, ...]:
+    """What a turn has stored, oldest first."""
+    scope = turn.scope
+    rows = connection.execute(
+        "SELECT * FROM messages WHERE turn_id = ? AND agent_id = ? AND tenant = ? ORDER BY seq",
+        (turn.id, scope.agent_id, scope.tenant),
+    )
+    return tuple(_message(row, scope) for row in rows)
+
+
+def under_way(connection: sqlite3.Connection, scope: Scope) -> frozenset[int]:
+    """Messages of the turn that runs: what is being asked is no answer to it."""
+    rows = connection.execute(
+        "SELECT m.seq FROM turns AS t JOIN messages AS m ON m.turn_id = t.id "
+        "WHERE t.agent_id = ? AND t.state = 'running' AND m.agent_id = t.agent_id "
+        "AND m.tenant = ?",
+        (scope.agent_id, scope.tenant),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def hits(connection: sqlite3.Connection, scope: Scope, seqs: Iterable[int]) -> tuple[Hit, ...]:
+    """Search results from their numbers, in that order."""
+    found = (
+        connection.execute(
+            "SELECT * FROM messages WHERE seq = ? AND agent_id = ? AND tenant = ?",
+            (seq, scope.agent_id, scope.tenant),
+        ).fetchone()
+        for seq in seqs
+    )
+    return tuple(_hit(row) for row in found if row)
+
+
+def between(connection: sqlite3.Connection, scope: Scope, search: RecallSearch) -> SearchPage:
+    """A page of what was said between two instants, oldest first."""
+    condition = (
+        "FROM messages WHERE agent_id = :agent AND tenant = :tenant AND searchable "
+        "AND text <> '' AND sent_at >= :start AND sent_at <= :end "
+        "AND (:speaker IS NULL OR author_name = :speaker COLLATE NOCASE)"
+    )
+    values = {
+        "agent": scope.agent_id,
+        "tenant": scope.tenant,
+        "start": to_text(search.start) if search.start else "",
+        "end": to_text(search.end) if search.end else "~",
+        "speaker": search.speaker,
+        "limit": search.page_size,
+        "offset": search.page * search.page_size,
+    }
+    total = connection.execute(f"SELECT count(*) {condition}", values).fetchone()
+    rows = connection.execute(
+        f"SELECT * {condition} ORDER BY sent_at, seq LIMIT :limit OFFSET :offset", values
+    )
+    return SearchPage(
+        hits=tuple(_hit(row) for row in rows),
+        total=total[0],
+        page=search.page,
+        page_size=search.page_size,
+    )
+
+
+def _hit(row: Any) -> Hit:  # noqa: ANN401 - a row of any query
+    return Hit(
+        id=row["id"],
+        time=from_text(row["sent_at"]),
+        who=row["author_name"] or row["role"],
+        where=row["place"],
+        text=row["text"],
+        source_key=row["source_key"],
+    )
+
+
+def _message(row: Any, scope: Scope) -> Message:  # noqa: ANN401 - a row of any query
+    return Message(
+        id=row["id"],
+        seq=row["seq"],
+        scope=scope,
+        turn_id=row["turn_id"],
+        role=row["role"],
+        kind=row["kind"],
+        author=row["author"],
+        author_name=row["author_name"],
+        text=row["text"],
+        payload=row["payload"],
+        tokens=row["tokens"],
+        source_key=row["source_key"],
+        reply_to=row["reply_to"],
+        place=row["place"],
+        sent_at=from_text(row["sent_at"]),
+        searchable=bool(row["searchable"]),
+    )

@@ -1,0 +1,133 @@
+"""Replies on their way: written with the step that made them, taken in order per place."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from ulid import ULID
+
+from engine.errors import StaleTurn
+from engine.records import OutboxItem, Reply, Scope
+from storage.sqlite.accounts import platform_of
+from storage.sqlite.instants import from_text, to_text
+
+__all__ = ["Destination", "add", "add_part", "due", "next_time", "set_state"]
+
+_NONCE_CHARS = 20  # leaves room for a part's number within Discord's 25
+
+# A destination: turn id, scope, place, address.
+Destination = tuple[str, Scope, str, str]
+
+
+def add(
+    connection: sqlite3.Connection, to: Destination, replies: Iterable[Reply], at: datetime
+) -> None:
+    """Put replies in the outbox, in their order."""
+    turn_id, scope, place, address = to
+    now = to_text(at)
+    for reply in replies:
+        item_id = str(ULID.from_datetime(at))
+        connection.execute(
+            "INSERT INTO outbox (id, turn_id, tenant, agent_id, conversation_id, speaker, "
+            "audience, platform, place, address, text, kind, due, nonce, created_at, updated_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                item_id,
+                turn_id,
+                scope.tenant,
+                scope.agent_id,
+                scope.conversation_id,
+                scope.speaker,
+                scope.audience,
+                platform_of(scope.tenant),
+                place,
+                address,
+                reply.text,
+                reply.kind,
+                now,
+                item_id[-_NONCE_CHARS:],
+                now,
+                now,
+            ),
+        )
+
+
+_FIRST_OF_PLACES = (
+    "(SELECT min(seq) FROM outbox WHERE platform = :platform "
+    "AND state IN ('pending', 'sending') GROUP BY place)"
+)
+
+
+def due(
+    connection: sqlite3.Connection, platform: str, at: datetime, limit: int
+) -> list[OutboxItem]:
+    """The first open item of each place whose time has come, oldest first."""
+    rows = connection.execute(
+        f"SELECT * FROM outbox WHERE seq IN {_FIRST_OF_PLACES} "  # noqa: S608 - a constant
+        "AND due <= :at ORDER BY seq LIMIT :limit",
+        {"platform": platform, "at": to_text(at), "limit": limit},
+    )
+    return [_item(row) for row in rows]
+
+
+def next_time(connection: sqlite3.Connection, platform: str) -> datetime | None:
+    """When the earliest item that waits is due."""
+    row = connection.execute(
+        f"SELECT min(due) FROM outbox WHERE seq IN {_FIRST_OF_PLACES} "  # noqa: S608 - a constant
+        "AND state = 'pending'",
+        {"platform": platform},
+    ).fetchone()
+    return from_text(row[0]) if row[0] else None
+
+
+def set_state(connection: sqlite3.Connection, item_id: str, changes: dict[str, Any]) -> None:
+    """Change an open item; ``attempts`` is what is added to the count.
+
+    Raises:
+        StaleTurn: The item is no longer open; it may have been erased.
+    """
+    columns = [
+        "attempts = attempts + :attempts" if name == "attempts" else f"{name} = :{name}"
+        for name in changes
+    ]
+    changed = connection.execute(
+        f"UPDATE outbox SET {', '.join(columns)} WHERE id = :id "  # noqa: S608 - our own names
+        "AND state IN ('pending', 'sending')",
+        {**changes, "id": item_id},
+    )
+    if changed.rowcount == 0:
+        raise StaleTurn("The reply is no longer waiting.")
+
+
+def add_part(connection: sqlite3.Connection, item_id: str, reference: str) -> None:
+    """Note that one more part has arrived."""
+    row = connection.execute("SELECT part_refs FROM outbox WHERE id = ?", (item_id,)).fetchone()
+    parts = [*json.loads(row["part_refs"]), reference] if row else []
+    set_state(connection, item_id, {"part_refs": json.dumps(parts)})
+
+
+def _item(row: Any) -> OutboxItem:  # noqa: ANN401 - a row of any query
+    scope = Scope(
+        tenant=row["tenant"],
+        agent_id=row["agent_id"],
+        conversation_id=row["conversation_id"],
+        speaker=row["speaker"],
+        audience=row["audience"],
+    )
+    return OutboxItem(
+        id=row["id"],
+        seq=row["seq"],
+        turn_id=row["turn_id"],
+        scope=scope,
+        place=row["place"],
+        address=row["address"],
+        text=row["text"],
+        kind=row["kind"],
+        state=row["state"],
+        attempts=row["attempts"],
+        nonce=row["nonce"],
+        part_refs=tuple(json.loads(row["part_refs"])),
+        created_at=from_text(row["created_at"]),
+    )

@@ -1,0 +1,124 @@
+"""Archival memory's rows."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from engine.records import Hit, Passage, Scope
+from storage.sqlite import accounts
+from storage.sqlite.archival_index import IndexedPassage
+from storage.sqlite.indexes import Indexes
+from storage.sqlite.instants import from_text, to_text
+
+__all__ = ["add", "by_seq", "hits", "remove"]
+
+
+def add(
+    connection: sqlite3.Connection,
+    indexes: Indexes,
+    scope: Scope,
+    passages: Sequence[Passage],
+    turn_id: str | None,
+) -> list[int]:
+    """Store passages, current ones in the index too; their numbers."""
+    seqs = [_add(connection, scope, passage, turn_id) for passage in passages]
+    current = [
+        (passage, seq)
+        for passage, seq in zip(passages, seqs, strict=True)
+        if passage.superseded_at is None
+    ]
+    indexes.archival.add(
+        connection, [_indexed(passage, seq, scope.agent_id) for passage, seq in current]
+    )
+    if current:
+        accounts.add_counts(connection, scope.agent_id, passages=len(current))
+    return seqs
+
+
+def _add(
+    connection: sqlite3.Connection, scope: Scope, passage: Passage, turn_id: str | None
+) -> int:
+    ended = passage.superseded_at
+    cursor = connection.execute(
+        "INSERT INTO passages (id, tenant, agent_id, turn_id, title, text, tags, author, "
+        "author_name, source_key, created_at, superseded_at, superseded_by) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            passage.id,
+            scope.tenant,
+            scope.agent_id,
+            turn_id,
+            passage.title,
+            passage.text,
+            json.dumps(passage.tags, ensure_ascii=False),
+            passage.author,
+            passage.author_name,
+            passage.source_key,
+            to_text(passage.created_at),
+            to_text(ended) if ended else None,
+            passage.superseded_by,
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _indexed(passage: Passage, seq: int, agent_id: str) -> IndexedPassage:
+    return IndexedPassage(
+        seq=seq,
+        agent_id=agent_id,
+        title=passage.title,
+        text=passage.text,
+        tags=passage.tags,
+        created_at=passage.created_at,
+    )
+
+
+def remove(connection: sqlite3.Connection, indexes: Indexes, seqs: Sequence[int]) -> int:
+    """Delete passages by number with all that search keeps of them; how many."""
+    indexes.archival.remove(connection, seqs)
+    connection.executemany("DELETE FROM passages WHERE seq = ?", ((seq,) for seq in seqs))
+    return len(seqs)
+
+
+def by_seq(connection: sqlite3.Connection, scope: Scope, seq: int) -> Passage | None:
+    """One passage of the agent."""
+    row = connection.execute(
+        "SELECT * FROM passages WHERE seq = ? AND agent_id = ? AND tenant = ?",
+        (seq, scope.agent_id, scope.tenant),
+    ).fetchone()
+    return _passage(row) if row else None
+
+
+def hits(connection: sqlite3.Connection, scope: Scope, seqs: Iterable[int]) -> tuple[Hit, ...]:
+    """Search results from their numbers, in that order."""
+    found = (by_seq(connection, scope, seq) for seq in seqs)
+    return tuple(_hit(passage) for passage in found if passage)
+
+
+def _hit(passage: Passage) -> Hit:
+    return Hit(
+        id=passage.id,
+        time=passage.created_at,
+        who=passage.author_name or passage.author or "",
+        where=passage.title,
+        text=passage.text,
+        source_key=passage.source_key,
+        superseded_at=passage.superseded_at,
+    )
+
+
+def _passage(row: Any) -> Passage:  # noqa: ANN401 - a row of any query
+    return Passage(
+        id=row["id"],
+        seq=row["seq"],
+        title=row["title"],
+        text=row["text"],
+        tags=tuple(json.loads(row["tags"])),
+        author=row["author"],
+        author_name=row["author_name"],
+        source_key=row["source_key"],
+        created_at=from_text(row["created_at"]),
+        superseded_at=from_text(row["superseded_at"]) if row["superseded_at"] else None,
+        superseded_by=row["superseded_by"],
+    )

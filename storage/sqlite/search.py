@@ -1,0 +1,104 @@
+"""Turns a search of the engine into one of the index, and what it finds into pages."""
+
+import sqlite3
+from collections import Counter
+from datetime import datetime
+
+from engine.records import ArchivalSearch, Passage, RecallSearch, Scope, SearchPage
+from storage.sqlite import messages, passages
+from storage.sqlite.archival_index import ArchivalQuery
+from storage.sqlite.indexes import Indexes
+from storage.sqlite.recall_index import RecallQuery
+from storage.vectors import Floats
+from storage.words import terms
+
+__all__ = ["Meaning", "archival_page", "duplicate_passage", "recall_page"]
+
+_SAME_MEANING = 0.97
+_CANDIDATES = 3
+
+# A query's vector and the model that made it; None to search by words alone.
+Meaning = tuple[Floats, str] | None
+
+
+def recall_page(
+    connection: sqlite3.Connection,
+    indexes: Indexes,
+    scope: Scope,
+    search: RecallSearch,
+    meaning: Meaning,
+    today: datetime,
+) -> SearchPage:
+    """One page of messages, the best first."""
+    vector, model = meaning or (None, "")
+    query = RecallQuery(
+        agent_id=scope.agent_id,
+        text=search.query,
+        vector=vector,
+        model=model,
+        start=search.start,
+        end=search.end,
+        speaker=search.speaker,
+        exclude=messages.under_way(connection, scope),
+        today=today.date(),
+    )
+    found = indexes.recall.search(
+        connection, query, search.page_size, search.page * search.page_size
+    )
+    return SearchPage(
+        hits=messages.hits(connection, scope, found.seqs),
+        total=found.total,
+        page=search.page,
+        page_size=search.page_size,
+    )
+
+
+def archival_page(
+    connection: sqlite3.Connection,
+    indexes: Indexes,
+    scope: Scope,
+    search: ArchivalSearch,
+    meaning: Meaning,
+) -> SearchPage:
+    """One page of passages, the best first."""
+    vector, model = meaning or (None, "")
+    query = ArchivalQuery(
+        agent_id=scope.agent_id,
+        text=search.query,
+        vector=vector,
+        model=model,
+        tags=search.tags,
+        start=search.start,
+        end=search.end,
+    )
+    found = indexes.archival.search(
+        connection, query, search.page_size, search.page * search.page_size
+    )
+    return SearchPage(
+        hits=passages.hits(connection, scope, found.seqs),
+        total=found.total,
+        page=search.page,
+        page_size=search.page_size,
+    )
+
+
+def duplicate_passage(
+    connection: sqlite3.Connection, indexes: Indexes, scope: Scope, text: str, meaning: Meaning
+) -> Passage | None:
+    """A current passage that says the same in the same words.
+
+    Without vectors the words must also stand in the same order.
+    """
+    words = terms(text)
+    query = ArchivalQuery(agent_id=scope.agent_id, text=text)
+    for seq in indexes.archival.search(connection, query, _CANDIDATES).seqs:
+        passage = passages.by_seq(connection, scope, seq)
+        if passage and terms(passage.text) == words:
+            return passage
+    if meaning is None:
+        return None
+    nearest = indexes.archival.nearest(connection, scope.agent_id, meaning[1], meaning[0])
+    if nearest is None or nearest[1] <= _SAME_MEANING:
+        return None
+    passage = passages.by_seq(connection, scope, nearest[0])
+    return passage if passage and Counter(terms(passage.text)) == Counter(words) else None

@@ -1,0 +1,95 @@
+"""The engine's Store on one SQLite file, composed of a part for each kind of caller."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from storage.embedder import Embedder
+from storage.sqlite.answering import Outbox, Turns
+from storage.sqlite.archival_index import ArchivalIndex
+from storage.sqlite.database import Database, Synchronous
+from storage.sqlite.embedding import EmbeddingIndexer
+from storage.sqlite.indexes import Indexes
+from storage.sqlite.keeping import Keeping
+from storage.sqlite.operating import Operating
+from storage.sqlite.reading import Memories
+from storage.sqlite.recall_index import RecallIndex
+
+__all__ = ["SqliteStore"]
+
+_CACHE_BYTES = 256 * 1024 * 1024
+
+
+class SqliteStore(Turns, Memories, Outbox, Operating, Keeping):
+    """Everything the bot remembers, in one file; made by `open`."""
+
+    def __init__(
+        self,
+        database: Database,
+        indexes: Indexes,
+        embedder: Embedder | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._indexes = indexes
+        self._embedder = embedder
+        self._now = now
+        self._indexer: EmbeddingIndexer | None = None
+        self._indexing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path | str,
+        *,
+        embedder: Embedder | None,
+        now: Callable[[], datetime],
+        cache_bytes: int = _CACHE_BYTES,
+        synchronous: Synchronous = "FULL",
+        exclusive: bool = False,
+    ) -> "SqliteStore":
+        """Open or create the database.
+
+        Args:
+            path: The file.
+            embedder: Makes vectors; None for search by words alone. The store closes it.
+            now: The clock.
+            cache_bytes: The most memory that search keeps between queries.
+            synchronous: ``NORMAL`` may lose the last moments at a power cut, never more.
+            exclusive: Be the one process that answers; shell commands may still work beside it.
+
+        Raises:
+            StoreUnavailable: The file cannot be used; the sentence says what to do.
+            AlreadyRunning: Another process holds the database exclusively.
+        """
+        database = await Database.open(Path(path), synchronous=synchronous, exclusive=exclusive)
+        indexes = Indexes(
+            RecallIndex(cache_bytes=cache_bytes // 2), ArchivalIndex(cache_bytes=cache_bytes // 2)
+        )
+        return cls(database, indexes, embedder, now)
+
+    async def close(self) -> None:
+        """Finish the writes that wait, then let go of the file."""
+        if self._indexing:
+            self._indexing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._indexing
+        if self._embedder:
+            await self._embedder.close()
+        await self._database.close()
+
+    def _rows_added(self) -> None:
+        """Have new rows embedded in the background; the first ones start that work."""
+        if self._embedder is None:
+            return
+        if self._indexer is None:
+            self._indexer = EmbeddingIndexer(
+                read=self._database.read,
+                write=self._database.write,
+                embedder=self._embedder,
+                indexes=[self._indexes.recall, self._indexes.archival],
+            )
+            self._indexing = asyncio.create_task(self._indexer.run(), name="membot-embedding")
+        self._indexer.wake()

@@ -1,0 +1,211 @@
+"""Durable turns: an event is accepted once, a step is stored with all its effects or not at all."""
+
+import json
+import sqlite3
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from engine.errors import StaleTurn
+from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn
+from engine.store import Acceptance, AcceptRequest
+from storage.sqlite import accounts, blocks, ledger, messages, outbox, passages, summaries
+from storage.sqlite.indexes import Indexes
+from storage.sqlite.instants import from_text, to_text
+
+__all__ = ["accept", "cancel", "commit_step", "next_turn", "waiting_agents"]
+
+
+def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequest) -> Acceptance:
+    """Store an event with its message and its turn; a repeat changes nothing."""
+    event, scope = request.event, request.event.scope
+    if _known(connection, event):
+        return Acceptance(outcome="duplicate")
+    first = accounts.ensure_scope(connection, event, request.at)
+    blocks.add_missing(connection, scope, request.blocks, request.at)
+    busy = _open_turns(connection, scope.agent_id) >= request.max_queued
+    _add_event(connection, event, request.at)
+    _add_turn(connection, request, "refused" if busy else "queued")
+    messages.add(connection, indexes, [request.message])
+    accounts.touch(connection, scope.agent_id, to_text(request.at))
+    if busy and request.busy_notice:
+        notice = Reply(text=request.busy_notice, kind="notice")
+        destination = (request.turn_id, scope, event.place, event.address)
+        outbox.add(connection, destination, [notice], request.at)
+    return Acceptance(
+        outcome="busy" if busy else "queued", turn_id=request.turn_id, first_contact=first
+    )
+
+
+def _known(connection: sqlite3.Connection, event: IncomingEvent) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM events WHERE event_id = ? OR source_key = ?",
+        (event.event_id, event.source_key),
+    ).fetchone()
+    return row is not None
+
+
+def _open_turns(connection: sqlite3.Connection, agent_id: str) -> int:
+    row = connection.execute(
+        "SELECT count(*) FROM turns WHERE agent_id = ? AND state IN ('queued', 'running')",
+        (agent_id,),
+    ).fetchone()
+    return int(row[0])
+
+
+def _add_event(connection: sqlite3.Connection, event: IncomingEvent, at: datetime) -> None:
+    """The text is left to the message, so that it stands in one place."""
+    details = {
+        "quote": asdict(event.quote) if event.quote else None,
+        "mentions": event.mentions,
+        "attachments": [asdict(item) for item in event.attachments],
+    }
+    scope = event.scope
+    connection.execute(
+        "INSERT INTO events (event_id, source_key, kind, tenant, agent_id, conversation_id, "
+        "speaker, details, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            event.event_id,
+            event.source_key,
+            event.kind,
+            scope.tenant,
+            scope.agent_id,
+            scope.conversation_id,
+            scope.speaker,
+            json.dumps(details, ensure_ascii=False),
+            to_text(at),
+        ),
+    )
+
+
+def _add_turn(connection: sqlite3.Connection, request: AcceptRequest, state: str) -> None:
+    event, scope, now = request.event, request.event.scope, to_text(request.at)
+    connection.execute(
+        "INSERT INTO turns (id, tenant, agent_id, conversation_id, event_id, kind, due, state, "
+        "speaker, speaker_name, audience, place, place_name, address, source_key, created_at, "
+        "updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            request.turn_id,
+            scope.tenant,
+            scope.agent_id,
+            scope.conversation_id,
+            event.event_id,
+            event.kind,
+            now,
+            state,
+            scope.speaker,
+            event.speaker_name,
+            scope.audience,
+            event.place,
+            event.place_name,
+            event.address,
+            event.source_key,
+            now,
+            now,
+        ),
+    )
+
+
+def waiting_agents(connection: sqlite3.Connection) -> list[str]:
+    """Agents with unfinished turns, longest waiting first."""
+    rows = connection.execute(
+        "SELECT agent_id FROM turns WHERE state IN ('queued', 'running') "
+        "GROUP BY agent_id ORDER BY min(seq)"
+    )
+    return [row[0] for row in rows]
+
+
+def next_turn(connection: sqlite3.Connection, agent_id: str, at: datetime) -> Turn | None:
+    """The agent's lowest unfinished turn, now running, with one attempt more."""
+    row = connection.execute(
+        "UPDATE turns SET state = 'running', attempt = attempt + 1, updated_at = ? "
+        "WHERE seq = (SELECT min(seq) FROM turns "
+        "WHERE agent_id = ? AND state IN ('queued', 'running')) "
+        "RETURNING *",
+        (to_text(at), agent_id),
+    ).fetchone()
+    return _turn(row) if row else None
+
+
+def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepCommit) -> None:
+    """Store everything a step did.
+
+    Raises:
+        StaleTurn: The turn has ended, was cancelled, or is served by somebody else.
+        StaleBlock: A block has changed since it was read.
+    """
+    turn, scope = step.turn, step.turn.scope
+    _advance(connection, step)
+    messages.add(connection, indexes, step.messages)
+    passages.add(connection, indexes, scope, step.passages, turn.id)
+    if step.blocks:
+        blocks.apply(connection, scope, step.blocks, turn_id=turn.id, at=step.at)
+        accounts.refresh_shown_counts(connection, scope.agent_id)
+    outbox.add(connection, (turn.id, scope, turn.place, turn.address), step.replies, step.at)
+    ledger.add_usage(connection, scope, step.usage, step.at)
+    if step.warned:
+        summaries.set_warned(connection, scope)
+    if step.heartbeats_paused_until:
+        connection.execute(
+            "UPDATE agents SET heartbeats_paused_until = ? WHERE agent_id = ?",
+            (to_text(step.heartbeats_paused_until), scope.agent_id),
+        )
+    accounts.touch(connection, scope.agent_id, to_text(step.at))
+
+
+def _advance(connection: sqlite3.Connection, step: StepCommit) -> None:
+    """The fence: one running turn, one server of it, each step once."""
+    advanced = connection.execute(
+        "UPDATE turns SET state = ?, steps = ?, error_id = ?, updated_at = ? "
+        "WHERE id = ? AND agent_id = ? AND state = 'running' AND cancel = 0 "
+        "AND attempt = ? AND steps < ?",
+        (
+            step.state,
+            step.step,
+            step.error_id,
+            to_text(step.at),
+            step.turn.id,
+            step.turn.scope.agent_id,
+            step.turn.attempt,
+            step.step,
+        ),
+    )
+    if advanced.rowcount == 0:
+        raise StaleTurn
+
+
+def cancel(
+    connection: sqlite3.Connection, agent_id: str, conversation_id: str, at: datetime
+) -> int:
+    """End the unfinished turns of a conversation; how many there were."""
+    cancelled = connection.execute(
+        "UPDATE turns SET state = 'cancelled', cancel = 1, updated_at = ? "
+        "WHERE agent_id = ? AND conversation_id = ? AND state IN ('queued', 'running')",
+        (to_text(at), agent_id, conversation_id),
+    )
+    return cancelled.rowcount
+
+
+def _turn(row: Any) -> Turn:  # noqa: ANN401 - a row of any query
+    scope = Scope(
+        tenant=row["tenant"],
+        agent_id=row["agent_id"],
+        conversation_id=row["conversation_id"],
+        speaker=row["speaker"],
+        audience=row["audience"],
+    )
+    return Turn(
+        id=row["id"],
+        seq=row["seq"],
+        scope=scope,
+        kind=row["kind"],
+        state=row["state"],
+        attempt=row["attempt"],
+        steps=row["steps"],
+        place=row["place"],
+        place_name=row["place_name"],
+        address=row["address"],
+        speaker_name=row["speaker_name"],
+        source_key=row["source_key"],
+        created_at=from_text(row["created_at"]),
+    )
