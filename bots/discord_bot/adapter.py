@@ -1,7 +1,6 @@
 """Discord as one platform of the bot: lifecycle, and the deliveries out."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +16,12 @@ from yarl import URL
 from bots.adapter import CommandRunner, CommandSpec, Inbox
 from bots.discord_bot.activity import TypingSigns
 from bots.discord_bot.client import MembotClient
-from bots.discord_bot.outbound import send_part
+from bots.discord_bot.outbound import channel_of, send_part
 from bots.discord_bot.render import parts_of
 from bots.discord_bot.threads import EngagedThreads
-from engine.errors import DeliveryDelayed, OperatorError
+from engine.errors import BadSettings, DeliveryDelayed
 from engine.records import OutboxItem, Turn
 
-_log = logging.getLogger(__name__)
 _WRONG_TOKEN = "Discord refuses the token in DISCORD_TOKEN; copy the bot token from the portal."  # noqa: S105
 _NO_INTENT = (
     "Discord does not grant the Message Content intent; switch it on in the developer portal, "
@@ -83,10 +81,11 @@ class DiscordAdapter:
         """Connect and serve until cancelled or closed; may be called again after it ended.
 
         Raises:
-            OperatorError: Another try cannot help: wrong token, intent not granted.
+            BadSettings: The operator has to act: wrong token, intent not granted.
             ConnectionError: Discord cannot be reached, or the session is lost for good.
         """
         self._closing = False
+        _keep_messages_out_of_logs()
         self._point_elsewhere()
         client = self.new_client()
         try:
@@ -129,13 +128,16 @@ class DiscordAdapter:
         if client is None:
             raise DeliveryDelayed("Discord is not connected.")
         reference = await send_part(client, item, part, number)
-        self._threads.engage(int(json.loads(item.address)["channel"]))
+        channel = channel_of(item.address)
+        if channel is not None:
+            self._threads.engage(channel)
         return reference
 
     async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
         """Type in the turn's channel while it is being worked on."""
-        if activity == "working":
-            self._typing.start(turn.id, int(json.loads(turn.address)["channel"]))
+        channel = channel_of(turn.address)
+        if activity == "working" and channel is not None:
+            self._typing.start(turn.id, channel)
         else:
             self._typing.stop(turn.id)
 
@@ -146,7 +148,6 @@ class DiscordAdapter:
 
     def _point_elsewhere(self) -> None:
         """discord.py knows these addresses only as class attributes."""
-        logging.getLogger("discord").setLevel(logging.INFO)  # its DEBUG lines hold messages
         if self._api_base_url is not None:
             Route.BASE = self._api_base_url.rstrip("/")
         if self._gateway_url is not None:
@@ -165,15 +166,21 @@ class DiscordAdapter:
             await asyncio.gather(serving, lost, return_exceptions=True)
 
 
+def _keep_messages_out_of_logs() -> None:
+    library = logging.getLogger("discord")  # its DEBUG lines hold what people write
+    if library.getEffectiveLevel() < logging.INFO:
+        library.setLevel(logging.INFO)
+
+
 @contextmanager
 def _ends_as_ordinary_error(client: MembotClient) -> Iterator[None]:
     """What discord.py raises when it gives up, in words of ours."""
     try:
         yield
     except discord.LoginFailure as refused:
-        raise OperatorError(_WRONG_TOKEN) from refused
+        raise BadSettings(_WRONG_TOKEN) from refused
     except discord.PrivilegedIntentsRequired as refused:
-        raise OperatorError(_NO_INTENT) from refused
+        raise BadSettings(_NO_INTENT) from refused
     except AttributeError as unset:
         # discord.py 2.7 reads `ws.sequence` after a first connection that was refused.
         if getattr(client, "ws", None) is not None:
@@ -181,7 +188,7 @@ def _ends_as_ordinary_error(client: MembotClient) -> Iterator[None]:
         raise ConnectionError("Discord's gateway cannot be reached.") from unset
     except discord.ConnectionClosed as closed:
         if closed.code == _TOKEN_REFUSED:
-            raise OperatorError(_WRONG_TOKEN) from closed
+            raise BadSettings(_WRONG_TOKEN) from closed
         raise ConnectionError(f"Discord closed the connection ({closed.code}).") from closed
     except (discord.DiscordException, aiohttp.ClientError) as trouble:
         raise ConnectionError(f"Discord failed: {type(trouble).__name__}.") from trouble

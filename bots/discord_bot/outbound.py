@@ -31,17 +31,27 @@ async def send_part(client: discord.Client, item: OutboxItem, part: str, number:
         DeliveryDelayed: Worth another try later.
         DeliveryRefused: Never will be.
     """
-    address = json.loads(item.address)
-    channel = client.get_partial_messageable(int(address["channel"]))
+    channel_id = channel_of(item.address)
+    if channel_id is None:
+        raise DeliveryRefused("The reply has no Discord channel to go to.")
+    channel = client.get_partial_messageable(channel_id)
     with delivery_errors():
         message = await channel.send(
             part,
             nonce=nonce_of(item, number),
-            reference=_reference(address, number),  # type: ignore[arg-type] # None is its default
+            reference=_reference(item, number),  # type: ignore[arg-type] # None is its default
             allowed_mentions=_allowed_mentions(item),
             suppress_embeds=True,
         )
     return str(message.id)
+
+
+def channel_of(address: str) -> int | None:
+    """The channel, thread or direct message that an address names."""
+    try:
+        return int(json.loads(address)["channel"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def nonce_of(item: OutboxItem, number: int) -> str:
@@ -82,7 +92,8 @@ def _retry_after(refused: discord.HTTPException) -> float | None:
         return None
 
 
-def _reference(address: dict[str, str], number: int) -> discord.MessageReference | None:
+def _reference(item: OutboxItem, number: int) -> discord.MessageReference | None:
+    address = json.loads(item.address)
     if number or "message" not in address:
         return None
     return discord.MessageReference(

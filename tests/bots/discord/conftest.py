@@ -1,7 +1,8 @@
 """A running adapter inside simcord: Discord's REST and gateway, in this process."""
 
 import pytest
-from discord_doubles import Clock, RecordingInbox, RecordingRunner, make_adapter
+
+from tests.bots.discord.doubles import Clock, RecordingInbox, RecordingRunner, make_adapter
 
 
 @pytest.fixture

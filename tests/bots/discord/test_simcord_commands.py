@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import discord
 import pytest
-from discord_doubles import TABLE
 
 from bots.adapter import AnswerFile, CommandAnswer
+from bots.command_table import COMMANDS
 from engine.errors import NotAllowed
+from tests.bots.discord.doubles import TABLE, make_adapter
 
 
 @pytest.fixture
@@ -50,6 +51,11 @@ class TestRegistration:
         ]
         assert search["options"][0]["required"]
         assert show["options"][0]["description"] == "Only about this"
+
+    async def test_takes_the_bots_own_table(self, simcord_env, general, admin):
+        adapter = make_adapter(table=COMMANDS)
+        await simcord_env.restart_bot(adapter.new_client())
+        assert set(admin.available_commands(general)) == {spec.words for spec in COMMANDS}
 
     async def test_happens_once_a_process(self, simcord_env, adapter):
         await simcord_env.restart_bot(adapter.new_client())

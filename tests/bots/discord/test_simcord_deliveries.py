@@ -1,9 +1,11 @@
 """What leaves for Discord, and what becomes of its refusals."""
 
+from dataclasses import replace
+
 import pytest
-from discord_doubles import item_for, make_adapter, make_item, make_turn, scope_for
 
 from engine.errors import DeliveryDelayed, DeliveryRefused
+from tests.bots.discord.doubles import item_for, make_adapter, make_item, make_turn, scope_for
 
 
 def posted(env):
@@ -25,6 +27,7 @@ class TestReplies:
         await ada.delete(asked)
         await adapter.send(item_for(inbox.events[0]), "Hello Ada", 0)
         assert general.last_message.content == "Hello Ada"
+        assert posted(simcord_env)[-1]["message_reference"]["fail_if_not_exists"] is False
 
     async def test_refer_to_it_once(self, simcord_env, general, ada, me, inbox, adapter):
         await ada.send(general, f"{me} hi")
@@ -134,6 +137,13 @@ class TestRefusals:
     async def test_of_a_text_too_long(self, adapter, general):
         with pytest.raises(DeliveryRefused, match="50035"):
             await adapter.send(make_item(general.id), "x" * 2001, 0)
+
+    @pytest.mark.parametrize("address", ["", "[]", "{}", '{"channel": "general"}'])
+    async def test_of_an_address_that_is_none(self, simcord_env, adapter, address):
+        with pytest.raises(DeliveryRefused, match="no Discord channel"):
+            await adapter.send(replace(make_item(1), address=address), "Hello", 0)
+        await adapter.show_activity(replace(make_turn(1), address=address), "working")
+        assert posted(simcord_env) == []
 
     async def test_before_there_is_a_connection(self):
         with pytest.raises(DeliveryDelayed, match="not connected"):

@@ -4,11 +4,11 @@ import json
 import logging
 
 import pytest
-from discord_doubles import make_adapter
 from simcord.enums import MessageType
 
 from engine.errors import StoreUnavailable
 from engine.records import Quote
+from tests.bots.discord.doubles import make_adapter
 
 
 class TestDirectMessages:

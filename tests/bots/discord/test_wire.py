@@ -8,10 +8,10 @@ import discord
 import pytest
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
-from discord_doubles import RecordingInbox, RecordingRunner, make_adapter, make_item
 
 from bots.adapter import CommandAnswer
-from engine.errors import DeliveryDelayed, DeliveryRefused, OperatorError
+from engine.errors import BadSettings, DeliveryDelayed, DeliveryRefused
+from tests.bots.discord.doubles import RecordingInbox, RecordingRunner, make_adapter, make_item
 from tests.fixtures.discord_server import (
     BOT_ID,
     CHANNEL_ID,
@@ -113,12 +113,12 @@ class TestStart:
             await pointed_at(server).run()
 
     async def test_with_a_wrong_token_names_the_setting(self, server):
-        with pytest.raises(OperatorError, match="DISCORD_TOKEN"):
+        with pytest.raises(BadSettings, match="DISCORD_TOKEN"):
             await pointed_at(server, token="wrong").run()
 
     async def test_with_a_token_that_the_gateway_refuses_names_the_setting(self, server):
         server.gateway_token = "changed"
-        with pytest.raises(OperatorError, match="DISCORD_TOKEN"):
+        with pytest.raises(BadSettings, match="DISCORD_TOKEN"):
             await pointed_at(server).run()
 
     async def test_again_after_the_client_was_killed_by_a_malformed_event(self, server, inbox):

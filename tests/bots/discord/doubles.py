@@ -84,7 +84,7 @@ def make_adapter(inbox=None, runner=None, **more):
         more.pop("token", "token"),
         inbox or RecordingInbox(),
         runner or RecordingRunner(),
-        TABLE,
+        more.pop("table", TABLE),
         more.pop("now", Clock()),
         **more,
     )
