@@ -11,6 +11,7 @@ https://platform.openai.com/docs/guides/error-codes.
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -74,14 +75,16 @@ class OpenAIClient:
     """Posts bodies to chat/completions."""
 
     def __init__(self, config: ModelConfig) -> None:
-        for name in ("openai", "httpx2", "httpcore2"):  # at DEBUG they log whole requests
+        # At DEBUG and INFO they log addresses, and older releases whole requests.
+        for name in ("openai", "httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._url = config.base_url or _PROVIDER_URL
+        base_url = config.base_url or _PROVIDER_URL
+        self._url = re.sub(r"//[^/@]*@", "//", base_url)  # as shown: without a password
         self._attempts = config.max_attempts
         self._total_seconds = _TOTAL_TIMES_TIMEOUT * config.timeout_seconds
         self._sdk = openai.AsyncOpenAI(
             api_key=config.api_key or "none",
-            base_url=self._url,
+            base_url=base_url,
             timeout=httpx2.Timeout(config.timeout_seconds, connect=config.connect_timeout_seconds),
             max_retries=0,
         )

@@ -79,6 +79,10 @@ class OpenAIChatModel:
         known.circuit.succeeded()
         return reply
 
+    async def warm_up(self) -> None:
+        """Import the SDK ahead of the first request, which it would delay by half a second."""
+        await self._started()
+
     async def close(self) -> None:
         """Close connections."""
         if self._client is not None:

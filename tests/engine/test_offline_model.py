@@ -239,6 +239,10 @@ class TestAnswersFromCoreMemory:
         assert "found nothing" in chat.tell("What is my brother's name?")
         assert "Grace" in chat.tell("What is my sister's name?")
 
+    def test_what_belongs_to_somebody_else_is_no_answer(self, chat: Chat):
+        chat.tell("My favourite food is ramen.")
+        assert "found nothing" in chat.tell("What is my brother's favourite food?")
+
     def test_tells_all_it_keeps(self, chat: Chat):
         chat.tell("I live in Berlin.")
         reply = chat.tell("What do you know about me?")
@@ -282,6 +286,7 @@ class TestKeeping:
         chat.tell("I play the cello in an orchestra that meets every single Thursday.")
         assert chat.passages
         assert chat.blocks["human"].value == ""
+        assert all(ok for *_, ok in chat.calls)
 
     def test_a_refused_append_sends_them_there_too(self):
         chat = Chat()
@@ -332,6 +337,14 @@ class TestAnswersFromRecall:
         reply = chat.tell("What is my dog called?", name="Linus")
         assert "Biscuit" in reply
         assert "Crumb" not in reply
+
+    def test_and_never_what_somebody_else_said_of_theirs(self, chat: Chat):
+        chat.tell("My seat is in row twelve.", name="Grace")
+        assert "found nothing" in chat.tell("Where is my seat?", name="Linus")
+
+    def test_does_not_quote_a_request_back(self, chat: Chat):
+        chat.tell("Tell me who captains the submarine.")
+        assert "found nothing" in chat.tell("Tell me who captains the submarine.")
 
     def test_does_not_quote_the_question_back(self, chat: Chat):
         chat.tell("Who is the captain of the submarine?")

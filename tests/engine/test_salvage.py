@@ -94,7 +94,15 @@ class TestLeavesTheRestAlone:
     def test_prose_and_unknown_tools_are_no_calls(self, text: str):
         assert salvage_call(text, TOOLS) is None
 
-    @pytest.mark.parametrize("text", ["{" * 99_000, '{"a":' * 19_000, '{"name": "' * 9_000])
+    def test_a_text_beyond_any_answer_is_not_read(self):
+        assert (
+            salvage_call(" " * 100_000 + '{"name": "send_message", "message": "x"}', TOOLS) is None
+        )
+
+    @pytest.mark.parametrize(
+        "text",
+        ["{" * 99_000, '{"a":' * 19_000, '{"name": "' * 9_000, '{"a ' * 20_000 + ",}" * 5_000],
+    )
     def test_hostile_text_takes_no_time(self, text: str):
         started = time.perf_counter()
         assert salvage_call(text, TOOLS) is None
