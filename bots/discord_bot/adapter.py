@@ -168,8 +168,7 @@ class DiscordAdapter:
 
 def _keep_messages_out_of_logs() -> None:
     library = logging.getLogger("discord")  # its DEBUG lines hold what people write
-    if library.getEffectiveLevel() < logging.INFO:
-        library.setLevel(logging.INFO)
+    library.setLevel(max(logging.INFO, library.getEffectiveLevel()))
 
 
 @contextmanager
