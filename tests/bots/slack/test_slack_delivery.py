@@ -75,7 +75,7 @@ class TestTrouble:
         return caught.value
 
     async def test_a_rate_limit_is_waited_for_by_the_caller(self, bot, slack, event):
-        slack.fail("chat.postMessage", Fault(status=429, retry_after=17))
+        slack.fail("chat.postMessage", Fault(status=429, error="ratelimited", retry_after=17))
         assert (await self.delayed(bot, event)).retry_after_seconds == 17
         assert slack.count("chat.postMessage") == 1
 
@@ -83,6 +83,11 @@ class TestTrouble:
         slack.fail("chat.postMessage", Fault(status=503))
         assert (await self.delayed(bot, event)).retry_after_seconds is None
         assert slack.count("chat.postMessage") == 1
+
+    @pytest.mark.parametrize("status", [429, 500, 502, 504])
+    async def test_the_status_counts_more_than_the_code(self, bot, slack, event, status):
+        slack.fail("chat.postMessage", Fault(status=status, error="something_new"))
+        await self.delayed(bot, event)
 
     @pytest.mark.parametrize("code", ["internal_error", "service_unavailable", "fatal_error"])
     async def test_slacks_own_troubles_mean_later(self, bot, slack, event, code):

@@ -167,6 +167,7 @@ class TestRepeats:
         await slack.acked(await slack.push("events_api", payload, retry=1))
         assert lost not in slack.acks
         assert [event.text for event in bot.inbox.events] == ["keep this"]
+        assert "An event was not taken (StoreUnavailable)" in caplog.text
         assert "secret" not in caplog.text
         assert "keep this" not in caplog.text
 

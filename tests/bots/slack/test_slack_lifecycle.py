@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BadSettings, OperatorError
-from tests.fixtures.slack_server import APP_TOKEN, BOT_TOKEN, Fault, SlackServer
+from tests.fixtures.slack_server import APP_TOKEN, BOT_TOKEN, BOT_USER, Fault, SlackServer
 
 MANIFEST = Path(__file__).parents[3] / "slack-manifest.json"
 
@@ -130,9 +130,12 @@ class TestLogs:
                 "events_api", {"type": "event_callback", "event": {"text": "aubergine"}}
             )
             await slack.push("interactive", {"type": "message_action", "text": "aubergine"})
+            await bot.say("aubergine", user=BOT_USER)
+            slack.fail("apps.connections.open", Fault(error="aubergine"))
             slack.cut()
             await slack.until(lambda: slack.connections_opened == 2 and slack.connections)
             await bot.say("aubergine again")
+        assert "Slack library: problem in" in caplog.text
         assert "aubergine" not in caplog.text
         assert "xoxb-" not in caplog.text
         assert "xapp-" not in caplog.text
