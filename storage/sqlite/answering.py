@@ -36,7 +36,12 @@ class Turns:
     async def next_turn(self, agent_id: str) -> Turn | None:
         """The agent's lowest unfinished turn, its attempt counted and its state ``running``."""
         at = self._now()
-        return await self._database.write_soon(lambda c: turns.next_turn(c, agent_id, at))
+        turn, moved = await self._database.write_soon(
+            lambda c: turns.next_turn(c, self._indexes, agent_id, at)
+        )
+        if moved:  # the window is read next, and must show the new order
+            await self._database.settle()
+        return turn
 
     async def turn_messages(self, turn: Turn) -> tuple[Message, ...]:
         """What the turn has stored so far, oldest first."""

@@ -10,7 +10,7 @@ from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
 from storage.sqlite.recall_index import IndexedMessage
 
-__all__ = ["add", "between", "hits", "of_turn", "queue", "remove", "under_way"]
+__all__ = ["add", "between", "hits", "move_to_end", "of_turn", "queue", "remove", "under_way"]
 
 _COLUMNS = (
     "id, tenant, agent_id, conversation_id, turn_id, role, kind, author, author_name, text, "
@@ -79,13 +79,50 @@ def remove(connection: sqlite3.Connection, indexes: Indexes, seqs: Sequence[int]
 
 
 def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple[Message, ...]:
-    """The conversation's messages after a number, oldest first."""
+    """The conversation's messages after a number, oldest first.
+
+    Messages of turns that still wait for an earlier one are not there yet.
+    """
     rows = connection.execute(
-        "SELECT * FROM messages WHERE conversation_id = ? AND seq > ? "
-        "AND agent_id = ? AND tenant = ? ORDER BY seq",
-        (scope.conversation_id, after_seq, scope.agent_id, scope.tenant),
+        "SELECT * FROM messages WHERE conversation_id = :conversation AND seq > :after "
+        "AND agent_id = :agent AND tenant = :tenant AND turn_id NOT IN "
+        "(SELECT id FROM turns WHERE agent_id = :agent AND state IN ('queued', 'running') "
+        "AND state = 'queued' AND seq > (SELECT min(seq) FROM turns "
+        "WHERE agent_id = :agent AND state IN ('queued', 'running'))) ORDER BY seq",
+        {
+            "conversation": scope.conversation_id,
+            "after": after_seq,
+            "agent": scope.agent_id,
+            "tenant": scope.tenant,
+        },
     )
     return tuple(_message(row, scope) for row in rows)
+
+
+def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) -> bool:
+    """Number a turn's message anew when it left the queue or was overtaken while it waited."""
+    scope = turn.scope
+    row = connection.execute(
+        "SELECT m.* FROM messages AS m JOIN conversations AS c USING (conversation_id) "
+        "WHERE m.turn_id = :turn AND m.agent_id = :agent AND m.tenant = :tenant "
+        "AND (m.seq <= c.window_start_seq OR EXISTS (SELECT 1 FROM messages AS later "
+        "WHERE later.agent_id = :agent AND later.conversation_id = m.conversation_id "
+        "AND later.seq > m.seq AND later.turn_id NOT IN (SELECT id FROM turns "
+        "WHERE agent_id = :agent AND state IN ('queued', 'running') AND seq >= :seq)))",
+        {"turn": turn.id, "seq": turn.seq, "agent": scope.agent_id, "tenant": scope.tenant},
+    ).fetchone()
+    if row is None:
+        return False
+    indexes.recall.remove(connection, [row["seq"]])
+    moved = connection.execute(
+        "UPDATE messages SET seq = (SELECT max(s.seq, (SELECT max(seq) FROM messages)) + 1 "
+        "FROM sqlite_sequence AS s WHERE s.name = 'messages') WHERE seq = ? RETURNING seq",
+        (row["seq"],),
+    ).fetchone()
+    message = _message(row, scope)
+    if message.searchable and message.text:
+        indexes.recall.add(connection, [_indexed(message, moved["seq"])])
+    return True
 
 
 def of_turn(connection: sqlite3.Connection, turn: Turn) -> tuple[Message, ...]:

@@ -115,8 +115,14 @@ def waiting_agents(connection: sqlite3.Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def next_turn(connection: sqlite3.Connection, agent_id: str, at: datetime) -> Turn | None:
-    """The agent's lowest unfinished turn, now running, with one attempt more."""
+def next_turn(
+    connection: sqlite3.Connection, indexes: Indexes, agent_id: str, at: datetime
+) -> tuple[Turn | None, bool]:
+    """The agent's lowest unfinished turn, now running, with one attempt more.
+
+    Also whether its message was moved to the end of the queue: it waited behind other turns,
+    and belongs after what they said.
+    """
     row = connection.execute(
         "UPDATE turns SET state = 'running', attempt = attempt + 1, updated_at = ? "
         "WHERE seq = (SELECT min(seq) FROM turns "
@@ -124,7 +130,10 @@ def next_turn(connection: sqlite3.Connection, agent_id: str, at: datetime) -> Tu
         "RETURNING *",
         (to_text(at), agent_id),
     ).fetchone()
-    return _turn(row) if row else None
+    if row is None:
+        return None, False
+    turn = _turn(row)
+    return turn, turn.attempt == 1 and messages.move_to_end(connection, indexes, turn)
 
 
 def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepCommit) -> None:
