@@ -12,7 +12,7 @@ DEVELOPMENT := $(VENV)/.installed-development
 TARGET := .$(if $(EXTRAS),[$(EXTRAS)])
 # One lock for 3.11-3.13; a constraint, so that the small installation stays small.
 PIP = $(BIN)/python -m pip install --disable-pip-version-check $(QUIET) -c requirements.lock
-QUIET = $$(test -t 2 || echo -q)
+QUIET = $$(test -t 2 || echo -qq)
 
 .DEFAULT_GOAL := help
 .PHONY: help chat run test check format lint contracts types bench lock clean

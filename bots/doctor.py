@@ -21,14 +21,18 @@ _DISCORD_API = "https://discord.com/api/v10"
 _SLACK_API = "https://slack.com/api/"
 _UNAUTHORIZED = 401
 _MESSAGE_CONTENT_FLAGS = (1 << 18) | (1 << 19)
-SLACK_SCOPES = frozenset(
+SLACK_SCOPES = frozenset(  # those of slack-manifest.json
     {
         "app_mentions:read",
         "assistant:write",
         "channels:history",
+        "channels:read",
         "chat:write",
         "commands",
+        "files:read",
+        "files:write",
         "groups:history",
+        "groups:read",
         "im:history",
         "im:write",
         "mpim:history",
