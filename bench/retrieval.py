@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench.tables import open_database
+from bench.tables import insert_messages, insert_passages, open_database
 from storage.embedder import ChildEmbedder
 from storage.embedding_child import ChildCommand
 from storage.embedding_worker import MINILM
@@ -138,7 +138,7 @@ class _Recall(_Retriever):
 
     def _store(self, turns: Sequence[dict[str, Any]]) -> None:
         texts = [_text(turn) for turn in turns]
-        self._connection.executemany("INSERT INTO messages (text) VALUES (?)", zip(texts))
+        seqs = insert_messages(self._connection, texts)
         messages = [
             IndexedMessage(
                 seq=seq,
@@ -148,7 +148,7 @@ class _Recall(_Retriever):
                 text=text,
                 sent_at=datetime.fromisoformat(turn["said_at"]),
             )
-            for seq, (turn, text) in enumerate(zip(turns, texts, strict=True), start=1)
+            for seq, turn, text in zip(seqs, turns, texts, strict=True)
         ]
         self._recall.add(self._connection, messages)
 
@@ -169,7 +169,7 @@ class _Archival(_Retriever):
     def _store(self, turns: Sequence[dict[str, Any]]) -> None:
         pieces = [turn["text"].partition("\n") for turn in turns]
         rows = [(title, text) if text else ("", title) for title, _, text in pieces]
-        self._connection.executemany("INSERT INTO passages (title, text) VALUES (?, ?)", rows)
+        seqs = insert_passages(self._connection, rows)
         passages = [
             IndexedPassage(
                 seq=seq,
@@ -179,7 +179,7 @@ class _Archival(_Retriever):
                 tags=(),
                 created_at=datetime.fromisoformat(turn["said_at"]),
             )
-            for seq, (turn, (title, text)) in enumerate(zip(turns, rows, strict=True), start=1)
+            for seq, turn, (title, text) in zip(seqs, turns, rows, strict=True)
         ]
         self._archival.add(self._connection, passages)
 

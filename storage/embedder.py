@@ -95,6 +95,9 @@ class ChildEmbedder:
         command: What to run.
         limits: Times and sizes.
         installed: Tells whether the extra is there, without importing it.
+
+    Attributes:
+        starts: How often a child was started.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class ChildEmbedder:
         self._child: EmbeddingChild | None = None
         self._runner: asyncio.Task[None] | None = None
         self._problem: str | None = None
+        self.starts = 0
         self._deaths = 0
         self._rest_until = 0.0
         self._closed = False
@@ -156,7 +160,8 @@ class ChildEmbedder:
         if not self.ready:
             return None
         with suppress(NoVectorsError, TimeoutError):
-            found = await asyncio.wait_for(self._ask(_QUERY, [text]), self._limits.query_seconds)
+            async with asyncio.timeout(self._limits.query_seconds):
+                found = await self._ask(_QUERY, [text])
             return np.asarray(found[0], dtype=np.float32)
         return None
 
@@ -167,6 +172,11 @@ class ChildEmbedder:
             NoVectorsError: There is no model.
         """
         await self.embed(["ready"])
+
+    async def idle(self) -> None:
+        """Wait until the child has ended for want of work, or there is none."""
+        if self._runner is not None:
+            await asyncio.wait([self._runner])
 
     async def close(self) -> None:
         """End the child and whatever waits for it."""
@@ -212,22 +222,31 @@ class ChildEmbedder:
         """One life of the child; whether it is worth another."""
         job: _Job | None = None
         try:
+            self.starts += 1
             self._child = await EmbeddingChild.start(self._command)
             self._problem = None
             while True:
-                job = await asyncio.wait_for(self._jobs.get(), self._limits.idle_seconds)
+                # Not wait_for: on Python 3.11 it may swallow a cancellation.
+                async with asyncio.timeout(self._limits.idle_seconds):
+                    job = await self._jobs.get()
                 await self._answer(self._child, job)
         except TimeoutError:
             await self._stop_child()
             return False
+        except asyncio.CancelledError:
+            self._put_back(job)
+            raise
         except ChildDiedError as died:
             await self._stop_child()
             self._deaths += 1
-            if job is not None and not job.answer.done():
-                self._jobs.put_nowait(job)
+            self._put_back(job)
             if str(died) or self._deaths >= self._limits.max_deaths:
                 raise
             return True
+
+    def _put_back(self, job: _Job | None) -> None:
+        if job is not None and not job.answer.done():
+            self._jobs.put_nowait(job)
 
     async def _answer(self, child: EmbeddingChild, job: _Job) -> None:
         if job.answer.done():

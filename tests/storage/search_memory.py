@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.tables import open_database
+from bench.tables import insert_messages, insert_passages, open_database
 from storage.sqlite.archival_index import ArchivalIndex, ArchivalQuery, IndexedPassage
 from storage.sqlite.recall_index import Hits, IndexedMessage, RecallIndex, RecallQuery
 from storage.vectors import Floats
@@ -62,9 +62,9 @@ class RecallMemory:
         return seq
 
     def insert(self, text: str) -> int:
-        cursor = self.connection.execute("INSERT INTO messages (text) VALUES (?)", (text,))
-        self.texts[cursor.lastrowid] = text
-        return cursor.lastrowid
+        (seq,) = insert_messages(self.connection, [text])
+        self.texts[seq] = text
+        return seq
 
     def message(
         self,
@@ -144,10 +144,7 @@ class ArchivalMemory:
         days: float = 0,
     ) -> int:
         with self.connection:
-            cursor = self.connection.execute(
-                "INSERT INTO passages (title, text) VALUES (?, ?)", (title, text)
-            )
-            seq = cursor.lastrowid
+            (seq,) = insert_passages(self.connection, [(title, text)])
             self.texts[seq] = text
             self.index.add(
                 self.connection,

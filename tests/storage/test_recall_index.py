@@ -266,13 +266,13 @@ class TestKeptArrays:
         assert memory.found("kettles", meaning=True)[0] == "kettles"
 
     def test_stay_within_their_bound_and_the_oldest_leave_first(self, tmp_path):
-        memory = RecallMemory(tmp_path / "memory.db", cache_bytes=100_000)
+        memory = RecallMemory(tmp_path / "memory.db", cache_bytes=30_000)
         for agent in ("a", "b", "c"):
-            memory.chatter(300, agent=agent)
+            memory.chatter(120, agent=agent)
         memory.embed_all()
         for agent in ("a", "b", "c"):
             memory.found("filler", agent=agent, meaning=True)
-        assert memory.index.cached_bytes <= 100_000
+        assert memory.index.cached_bytes <= 30_000
         assert memory.index.is_cached("c")
         assert not memory.index.is_cached("a")
         memory.connection.close()
