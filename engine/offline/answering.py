@@ -37,6 +37,7 @@ _SAVING: Final = ("core_memory_append", "core_memory_replace", "archival_memory_
 _QUIET_MINUTES: Final = 60
 _LONGEST_QUOTE_CHARS: Final = 600
 _ENOUGH_QUOTES: Final = 3
+_MOST_PAGES: Final = 3  # this bot's own words are hits too, and no answers
 _MOST_STEPS: Final = 8
 
 
@@ -148,7 +149,7 @@ def _question(moment: Moment) -> Question:
 
 
 def _look(moment: Moment) -> list[Move]:
-    """Search where core memory has no answer: recall memory first, two pages, then archival."""
+    """Search where core memory has no answer: recall memory first, some pages, then archival."""
     question, scene = _question(moment), moment.scene
     if not question.text or _from_core(moment) or moment.heard.talk:
         return []
@@ -156,8 +157,9 @@ def _look(moment: Moment) -> list[Move]:
     if not recalled:
         return moment.call("conversation_search", query=question.search_words(), page=0)
     found = from_searches(question, recalled)
-    if len(found) < _ENOUGH_QUOTES and len(recalled) == 1 and has_more(recalled):
-        return moment.call("conversation_search", query=question.search_words(), page=1)
+    page = len(recalled)
+    if len(found) < _ENOUGH_QUOTES and page < _MOST_PAGES and has_more(recalled):
+        return moment.call("conversation_search", query=question.search_words(), page=page)
     if not found and not scene.results("archival_memory_search"):
         return moment.call("archival_memory_search", query=question.search_words(), page=0)
     return []
@@ -201,11 +203,10 @@ def _acknowledged(moment: Moment) -> str:
     if heard.forget:
         return _FORGOTTEN if kept else "I keep nothing like that in core memory."
     if heard.keep:
-        return f'I will remember: "{heard.keep}"'
+        return "I will remember that."
     greeting = f"Nice to meet you, {heard.name}." if heard.name and scene.done else ""
-    if heard.facts:
-        quoted = " ".join(f'"{fact}"' for fact in heard.facts)
-        return f"{greeting} I will remember that you said: {quoted}".strip()
+    if heard.facts and scene.done:
+        return f"{greeting} I will remember what you told me.".strip()
     return greeting
 
 

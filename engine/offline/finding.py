@@ -22,6 +22,7 @@ _FIRST_PERSON: Final = re.compile(r"\b(?:i|my|me|mine|myself|i'm|i've)\b", re.I)
 _FACT_LINE: Final = re.compile(r'^"(.*)" \((.+)\)$')
 _TOTAL: Final = re.compile(r"Showing \d+ of (\d+) results \(page (\d+)/(\d+)\):\s*")
 _SENTENCE: Final = re.compile(r"[^.!?\n]*[^.!?\s\n][.!?]*")
+_NOT_PEOPLE: Final = frozenset({"", "assistant", "membot"})
 _MOST_HITS: Final = 3
 _MOST_LINES: Final = 2
 
@@ -151,7 +152,7 @@ def _is_usable(hit: Quote, question: Question) -> bool:
     asked_itself = _normal(question.text) in _normal(hit.text)
     states = any(not item.rstrip().endswith("?") for item in _SENTENCE.findall(hit.text))
     mine = not question.is_personal or question.asker in (hit.who, *words(hit.text))
-    return bool(hit.who) and states and mine and not asked_itself
+    return hit.who not in _NOT_PEOPLE and states and mine and not asked_itself
 
 
 def has_more(searches: Sequence[Done]) -> bool:

@@ -258,7 +258,7 @@ class TestKeeping:
     def test_a_request_to_remember_goes_to_archival_memory(self):
         chat = Chat()
         reply = chat.tell("Please remember that the wifi password is swordfish.")
-        assert "swordfish" in reply
+        assert reply.startswith("I will remember that.")
         assert chat.passages[0][2] == (
             'Ada said on 21 November 2026: "the wifi password is swordfish."'
         )
