@@ -1,7 +1,7 @@
 """Commands in: ``/membot``, ``!`` words and buttons become one kind of request."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from engine.errors import BadRequest, MembotError
 SLASH = "/membot"
 _KEPT = 2_000
 _NOT_YOURS = "Only the person who asked can answer this."
+_FAILED = "That did not work. Whoever runs me finds the reason in the log under {}."
 _NOTHING_DONE = "Cancelled; nothing was changed."
 
 
@@ -48,7 +49,7 @@ class Commands:
         if typed is None:
             return False
         if self._first(message.source_key):  # twins and repeats do not run it again
-            self._surface.background.start(self._run_words(message, typed))
+            self._start(self._asker_of(message), self._run_words(message, typed))
         return True
 
     def take_slash(self, payload: Mapping[str, Any]) -> None:
@@ -62,14 +63,39 @@ class Commands:
             response_url=payload.get("response_url"),
         )
         typed = readable(str(payload.get("text") or ""), {})
-        self._surface.background.start(self._run_typed(asker, typed))
+        self._start(asker, self._run_typed(asker, typed))
 
     def take_button(self, payload: Mapping[str, Any]) -> None:
         """Carry on with a request that waited for its second step."""
-        self._surface.background.start(self._press(payload))
+        action = payload["actions"][0]
+        value = json.loads(action["value"])
+        asker = Asker(
+            team=value["team"],
+            user=str(payload["user"]["id"]),
+            channel=str((payload.get("channel") or {}).get("id") or payload["user"]["id"]),
+            room=value["room"],
+            thread=value["thread"],
+            response_url=payload.get("response_url"),
+            replaces=True,
+            file=tuple(value["file"]) if value.get("file") else None,
+        )
+        if asker.user != value["user"] or payload["team"]["id"] != value["team"]:
+            self._start(asker, self._refuse(asker))
+        elif self._first(f"{asker.channel}/{payload['container']['message_ts']}"):
+            self._start(asker, self._press(asker, action["action_id"], value))
+
+    def _start(self, asker: Asker, work: Coroutine[Any, Any, None]) -> None:
+        def failed(error_id: str) -> Coroutine[Any, Any, None]:
+            return self._surface.answers.say(asker, _FAILED.format(error_id))
+
+        self._surface.background.start(work, failed)
 
     async def _run_words(self, message: SlackMessage, typed: str) -> None:
-        asker = Asker(
+        names = await self._surface.directory.names(people_in(typed))
+        await self._run_typed(self._asker_of(message), readable(typed, names))
+
+    def _asker_of(self, message: SlackMessage) -> Asker:
+        return Asker(
             team=message.team,
             user=message.user,
             channel=message.channel,
@@ -77,8 +103,6 @@ class Commands:
             thread=message.thread_ts,
             file=next(((file.name, file.url) for file in message.attachments), None),
         )
-        names = await self._surface.directory.names(people_in(typed))
-        await self._run_typed(asker, readable(typed, names))
 
     async def _run_typed(self, asker: Asker, typed: str) -> None:
         try:
@@ -88,25 +112,8 @@ class Commands:
             return
         await self._run(asker, parsed.spec.words, parsed.arguments, confirmed=False)
 
-    async def _press(self, payload: Mapping[str, Any]) -> None:
-        action = payload["actions"][0]
-        value = json.loads(action["value"])
-        channel = str((payload.get("channel") or {}).get("id") or payload["user"]["id"])
-        asker = Asker(
-            team=value["team"],
-            user=str(payload["user"]["id"]),
-            channel=channel,
-            room=value["room"],
-            thread=value["thread"],
-            response_url=payload.get("response_url"),
-            replaces=True,
-            file=tuple(value["file"]) if value.get("file") else None,
-        )
-        if asker.user != value["user"] or payload["team"]["id"] != value["team"]:
-            await self._refuse(asker)
-        elif not self._first(f"{channel}/{payload['container']['message_ts']}"):
-            return
-        elif action["action_id"] == CANCEL:
+    async def _press(self, asker: Asker, action_id: str, value: Mapping[str, Any]) -> None:
+        if action_id == CANCEL:
             await self._surface.answers.say(asker, _NOTHING_DONE)
         else:
             await self._run(asker, value["command"], value["arguments"], confirmed=True)

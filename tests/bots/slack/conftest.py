@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bots.adapter import CommandAnswer, CommandRequest, CommandSpec
 from bots.slack_bot.adapter import SlackAdapter
-from engine.errors import MembotError, StoreUnavailable
+from engine.errors import StoreUnavailable
 from engine.records import IncomingEvent, OutboxItem, Scope, Turn
 from engine.store import Acceptance
 from tests.fixtures.slack_server import (
@@ -71,7 +71,7 @@ class RecordingRunner:
 
     requests: list[CommandRequest] = field(default_factory=list)
     answers: dict[str, CommandAnswer] = field(default_factory=dict)
-    problem: MembotError | None = None
+    problem: Exception | None = None
 
     async def run(self, request: CommandRequest) -> CommandAnswer:
         self.requests.append(request)

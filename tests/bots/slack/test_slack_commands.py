@@ -79,6 +79,13 @@ class TestSlash:
         [answer] = await slash(bot, "status")
         assert shown(answer) == "Only an admin may do that."
 
+    async def test_our_own_mistake_is_said_with_an_id_that_is_in_the_log(self, bot, caplog):
+        bot.runner.problem = ValueError("aubergine")
+        [answer] = await slash(bot, "status")
+        error_id = shown(answer).removesuffix(".").split()[-1]
+        assert error_id in caplog.text
+        assert "aubergine" not in caplog.text
+
 
 class TestWords:
     async def test_in_direct_messages(self, bot, slack):
