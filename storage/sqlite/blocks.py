@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -45,12 +46,23 @@ def apply(
     """
     for write in writes:
         row = connection.execute(
-            "SELECT version FROM blocks WHERE agent_id = ? AND tenant = ? AND label = ?",
+            "SELECT version, value FROM blocks WHERE agent_id = ? AND tenant = ? AND label = ?",
             (scope.agent_id, scope.tenant, write.block.label),
         ).fetchone()
-        if write.block.version != (row["version"] if row else 0) + 1:
-            raise StaleBlock
-        _store(connection, scope, write, turn_id, at)
+        block = _next_version(write.block, row)
+        _store(connection, scope, replace(write, block=block), turn_id, at)
+
+
+def _next_version(block: Block, stored: Any) -> Block:  # noqa: ANN401 - a row or None
+    """The block as it will be stored, or StaleBlock.
+
+    An empty block about a person is not shown in a window, so it is written like a new one.
+    """
+    version = stored["version"] + 1 if stored else 1
+    unseen = stored and not stored["value"] and block.label.startswith(_PERSON)
+    if block.version != version and not (unseen and block.version == 1):
+        raise StaleBlock
+    return replace(block, version=version)
 
 
 def _store(

@@ -163,21 +163,20 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
 
 
 def _advance(connection: sqlite3.Connection, step: StepCommit) -> None:
-    """The fence: one running turn, one server of it, each step once."""
+    """The fence: one running turn, one server of it, each step once; a failure ends any step."""
     advanced = connection.execute(
-        "UPDATE turns SET state = ?, steps = ?, error_id = ?, updated_at = ? "
-        "WHERE id = ? AND agent_id = ? AND state = 'running' AND cancel = 0 "
-        "AND attempt = ? AND steps < ?",
-        (
-            step.state,
-            step.step,
-            step.error_id,
-            to_text(step.at),
-            step.turn.id,
-            step.turn.scope.agent_id,
-            step.turn.attempt,
-            step.step,
-        ),
+        "UPDATE turns SET state = :state, steps = max(steps, :step), error_id = :error_id, "
+        "updated_at = :at WHERE id = :turn AND agent_id = :agent AND state = 'running' "
+        "AND cancel = 0 AND attempt = :attempt AND (steps < :step OR :state = 'failed')",
+        {
+            "state": step.state,
+            "step": step.step,
+            "error_id": step.error_id,
+            "at": to_text(step.at),
+            "turn": step.turn.id,
+            "agent": step.turn.scope.agent_id,
+            "attempt": step.turn.attempt,
+        },
     )
     if advanced.rowcount == 0:
         raise StaleTurn
