@@ -5,6 +5,7 @@ import asyncio
 from engine import notices
 from engine.errors import ModelUnavailable
 from engine.hooks import TurnFinished
+from engine.records import RecallSearch
 from engine.testing import Gate, call
 from tests.engine.builders import dm_scope, event, room_scope
 
@@ -39,7 +40,8 @@ class TestAccepting:
         assert outcomes == ["queued"] * bound + ["busy"]
         due = await rig.store.outbox_due("console", rig.clock(), 10)
         assert [item.text for item in due] == [notices.BUSY]
-        assert len((await rig.window()).queue) >= bound
+        found = await rig.store.search_recall(dm_scope(), RecallSearch(query=f"m{bound}"))
+        assert [hit.text for hit in found.hits] == [f"m{bound}"]
         gate.release.set()
 
 
