@@ -119,7 +119,7 @@ class MembotClient(discord.Client):
         _log.info("Discord %s", "connected" if up else "disconnected")
 
     async def _event_from(self, message: discord.Message) -> IncomingEvent | None:
-        if self.user is None or message.author.bot:
+        if self.user is None:
             return None
         place = await self._place_of(message)
         if place is None or not await self._is_for_us(message, place, self.user.id):

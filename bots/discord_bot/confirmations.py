@@ -84,11 +84,11 @@ class Confirmations:
         self._drop_old()
         key = "#" + secrets.token_urlsafe(9)
         self._waiting[key] = (self._now(), asked)
+        while len(self._waiting) > _MOST_WAITING:
+            self._waiting.popitem(last=False)
         return key
 
     def _drop_old(self) -> None:
         oldest = self._now() - _LIFETIME
         for key in [key for key, (since, _) in self._waiting.items() if since < oldest]:
             del self._waiting[key]
-        while len(self._waiting) >= _MOST_WAITING:
-            self._waiting.popitem(last=False)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import discord
 import pytest
 
-from bots.adapter import AnswerFile, CommandAnswer
+from bots.adapter import AnswerFile, CommandAnswer, CommandSpec
 from bots.command_table import COMMANDS
 from engine.errors import NotAllowed
 from tests.bots.discord.doubles import TABLE, make_adapter
@@ -56,6 +56,12 @@ class TestRegistration:
         adapter = make_adapter(table=COMMANDS)
         await simcord_env.restart_bot(adapter.new_client())
         assert set(admin.available_commands(general)) == {spec.words for spec in COMMANDS}
+
+    async def test_nests_as_deep_as_discord_does(self, simcord_env, general, ada):
+        rows = (CommandSpec(words="memory card show", summary="Card"), *TABLE)
+        adapter = make_adapter(table=rows)
+        await simcord_env.restart_bot(adapter.new_client())
+        await ada.slash(general, "memory card show")
 
     async def test_happens_once_a_process(self, simcord_env, adapter):
         await simcord_env.restart_bot(adapter.new_client())

@@ -11,6 +11,7 @@ from discord.http import Route
 
 from bots.adapter import CommandAnswer
 from engine.errors import BadSettings, DeliveryDelayed, DeliveryRefused
+from engine.records import Quote
 from tests.bots.discord.doubles import RecordingInbox, RecordingRunner, make_adapter, make_item
 from tests.fixtures.discord_server import (
     BOT_ID,
@@ -121,6 +122,21 @@ class TestStart:
         with pytest.raises(BadSettings, match="DISCORD_TOKEN"):
             await pointed_at(server).run()
 
+    async def test_with_an_intent_that_was_not_granted_says_which(self, server):
+        server.close_code = 4014
+        with pytest.raises(BadSettings, match="Message Content"):
+            await pointed_at(server, message_content=True).run()
+
+    async def test_that_discord_ends_for_another_reason_is_tried_again(self, server):
+        server.close_code = 4012
+        with pytest.raises(ConnectionError, match="4012"):
+            await pointed_at(server).run()
+
+    async def test_while_discord_is_down_is_tried_again(self, server):
+        server.fail("GET", "/users/@me", 503)
+        with pytest.raises(ConnectionError, match="DiscordServerError"):
+            await pointed_at(server).run()
+
     async def test_again_after_the_client_was_killed_by_a_malformed_event(self, server, inbox):
         adapter = pointed_at(server, inbox)
         running = asyncio.create_task(adapter.run())
@@ -222,15 +238,37 @@ class TestPlaces:
         await running
 
     async def test_messages_of_a_channel_keep_their_order(self, server, adapter, inbox):
-        server.channels["300"] = thread_payload("300")
+        server.channels |= {number: thread_payload(number) for number in ("300", "304")}
         released = server.hold("GET", "/channels/300")
-        for text in ("one", "two", "three"):
-            await server.say(f"<@{BOT_ID}> {text}", channel="300")
-        await server.say_directly("elsewhere")
-        await inbox.has(1)
+        await server.say(f"<@{BOT_ID}> one", channel="300")
+        await server.until(lambda: ("GET", "/channels/300", None) in server.requests)
+        await server.say(f"<@{BOT_ID}> two", channel="300")
+        for count in (1, 2, 3):  # what needs as many questions to Discord overtakes freely
+            await server.say(f"<@{BOT_ID}> elsewhere", channel="304")
+            await inbox.has(count)
         released.set()
-        await inbox.has(4)
-        assert inbox.texts == ["elsewhere", "one", "two", "three"]
+        await inbox.has(5)
+        assert inbox.texts == ["elsewhere"] * 3 + ["one", "two"]
+
+
+class TestContent:
+    async def test_forwarded_is_quoted(self, server, adapter, inbox):
+        snapshot = server._message(CHANNEL_ID, "Tea is at five.", {})
+        reference = {"type": 1, "channel_id": CHANNEL_ID, "message_id": snapshot["id"]}
+        await server.say_directly(
+            "", message_snapshots=[{"message": snapshot}], message_reference=reference
+        )
+        await inbox.has(1)
+        assert inbox.events[0].text == ""
+        assert inbox.events[0].quote == Quote(
+            author_name="a forwarded message", text="Tea is at five."
+        )
+
+    async def test_of_a_sticker_is_its_name(self, server, adapter, inbox):
+        sticker = {"id": "5", "name": "wave", "format_type": 1}
+        await server.say_directly("", sticker_items=[sticker])
+        await inbox.has(1)
+        assert inbox.texts == ["[sticker: wave]"]
 
 
 class TestPrivacy:
@@ -295,6 +333,15 @@ class TestDelivery:
 
 
 class TestCommandsOnTheWire:
+    async def test_whose_asker_is_gone_do_no_harm(self, server, adapter, inbox, caplog):
+        caplog.set_level(logging.INFO, logger="bots")
+        server.fail("POST", "/interactions/", 404, times=2)
+        new = next(command for command in server.commands if command["name"] == "new")
+        await server.interact(2, {"id": new["id"], "name": "new", "type": 1})
+        await until(lambda: "The asker is gone" in caplog.text)
+        await server.say_directly("still there?")
+        await inbox.has(1)
+
     async def test_are_acknowledged_before_the_work_is_done(self, server, adapter, runner):
         working = asyncio.Event()
         run = runner.run
