@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -46,23 +45,12 @@ def apply(
     """
     for write in writes:
         row = connection.execute(
-            "SELECT version, value FROM blocks WHERE agent_id = ? AND tenant = ? AND label = ?",
+            "SELECT version FROM blocks WHERE agent_id = ? AND tenant = ? AND label = ?",
             (scope.agent_id, scope.tenant, write.block.label),
         ).fetchone()
-        block = _next_version(write.block, row)
-        _store(connection, scope, replace(write, block=block), turn_id, at)
-
-
-def _next_version(block: Block, stored: Any) -> Block:  # noqa: ANN401 - a row or None
-    """The block as it will be stored, or StaleBlock.
-
-    An empty block about a person is not shown in a window, so it is written like a new one.
-    """
-    version = stored["version"] + 1 if stored else 1
-    unseen = stored and not stored["value"] and block.label.startswith(_PERSON)
-    if block.version != version and not (unseen and block.version == 1):
-        raise StaleBlock
-    return replace(block, version=version)
+        if write.block.version != (row["version"] + 1 if row else 1):
+            raise StaleBlock
+        _store(connection, scope, write, turn_id, at)
 
 
 def _store(
@@ -105,7 +93,7 @@ def _store(
 
 
 def window_blocks(connection: sqlite3.Connection, scope: Scope) -> tuple[Block, ...]:
-    """The blocks a prompt shows: the agent's own, then those of the people around that say much.
+    """The agent's own blocks, then the speaker's, empty or not, and what is noted on others around.
 
     The order depends on labels alone, so that a prompt's prefix stays the same.
     """
@@ -115,21 +103,22 @@ def window_blocks(connection: sqlite3.Connection, scope: Scope) -> tuple[Block, 
         _keys(scope),
     )
     people = connection.execute(
-        "SELECT * FROM blocks WHERE agent_id = :agent AND tenant = :tenant AND value <> '' "
-        "AND label IN (SELECT :person || speaker.value FROM conversations AS c, "
+        "SELECT * FROM blocks WHERE agent_id = :agent AND tenant = :tenant "
+        "AND (value <> '' AND label IN (SELECT :person || speaker.value FROM conversations AS c, "
         "json_each(c.speakers) AS speaker WHERE c.conversation_id = :conversation "
-        "AND c.agent_id = :agent) ORDER BY label",
+        "AND c.agent_id = :agent) OR label = :person || :speaker) ORDER BY label",
         _keys(scope),
     )
     return (*_ordered(own), *(_block(row) for row in people))
 
 
-def _keys(scope: Scope) -> dict[str, str]:
+def _keys(scope: Scope) -> dict[str, str | None]:
     return {
         "agent": scope.agent_id,
         "tenant": scope.tenant,
         "conversation": scope.conversation_id,
         "person": _PERSON,
+        "speaker": scope.speaker,
         "after": _AFTER_PERSON,
     }
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from storage.arrays import GrowingArray
 from storage.search import Columns, Sittings
 from storage.sqlite.kept_vectors import KeptVectors, placed
+from storage.sqlite.kept_words import KeptWords
 from storage.sqlite.search_rows import AgentState
 from storage.vectors import Floats
 
@@ -55,6 +56,7 @@ class RecallArrays:
         self._last_of: list[int] = []
         self._columns: Columns | None = None
         self._vectors = KeptVectors()
+        self._hits = KeptWords(state.number)
 
     def __len__(self) -> int:
         """How many messages are loaded."""
@@ -63,18 +65,22 @@ class RecallArrays:
     @property
     def bytes_used(self) -> int:
         """The memory of all arrays."""
-        return self._vectors.bytes_used + sum(
-            column.bytes_used
-            for column in (
-                self.seqs,
-                self.sent,
-                self._speaker,
-                self._flags,
-                self._length,
-                self._words,
-                self._sitting,
-                self._before,
-                self._after,
+        return (
+            self._vectors.bytes_used
+            + self._hits.bytes_used
+            + sum(
+                column.bytes_used
+                for column in (
+                    self.seqs,
+                    self.sent,
+                    self._speaker,
+                    self._flags,
+                    self._length,
+                    self._words,
+                    self._sitting,
+                    self._before,
+                    self._after,
+                )
             )
         )
 
@@ -93,6 +99,12 @@ class RecallArrays:
     def places(self, seqs: NDArray[np.int64]) -> NDArray[np.intp]:
         """Where rows stand; rows that are not loaded are left out."""
         return placed(self.seqs, seqs)[0]
+
+    def holding(
+        self, connection: sqlite3.Connection, terms: tuple[str, ...], limit: int
+    ) -> NDArray[np.intp]:
+        """The messages that hold any of the terms, oldest first; reading stops at `limit`."""
+        return self._hits.places(connection, terms, self.seqs, limit)
 
     def cosines(self, query: Floats) -> Floats:
         """The cosine of each message with the query; NaN where there is no vector yet."""

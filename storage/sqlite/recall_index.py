@@ -338,14 +338,14 @@ def _words(
     found = [_word(connection, arrays, word, half) for word in words]
     if any(len(word.hits) and not word.common for word in found):
         return found
-    return [_word(connection, arrays, word, -1) for word in words]
+    return [_word(connection, arrays, word, len(arrays) + 1) for word in words]
 
 
 def _word(
     connection: sqlite3.Connection, arrays: RecallArrays, word: QueryWord, limit: int
 ) -> Word:
-    seqs = matches(connection, _TIER, arrays.number, word.terms, limit)
-    return Word(hits=arrays.places(seqs), common=len(seqs) == limit)
+    hits = arrays.holding(connection, word.terms, limit)
+    return Word(hits=hits, common=len(hits) >= limit)
 
 
 def _allowed(arrays: RecallArrays, query: RecallQuery) -> NDArray[np.bool_]:

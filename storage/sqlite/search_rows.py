@@ -52,11 +52,11 @@ _DELETE_WORDS: dict[Tier, str] = {
 _MATCH_WORDS: dict[Tier, str] = {
     "recall": (
         "SELECT group_concat(rowid, ' ') FROM "
-        "(SELECT rowid FROM recall_words WHERE recall_words MATCH ? LIMIT ?)"
+        "(SELECT rowid FROM recall_words WHERE recall_words MATCH ? AND rowid > ? LIMIT ?)"
     ),
     "archival": (
         "SELECT group_concat(rowid, ' ') FROM "
-        "(SELECT rowid FROM archival_words WHERE archival_words MATCH ? LIMIT ?)"
+        "(SELECT rowid FROM archival_words WHERE archival_words MATCH ? AND rowid > ? LIMIT ?)"
     ),
 }
 _OPTIMIZE_WORDS: dict[Tier, str] = {
@@ -169,15 +169,29 @@ def purge_words(connection: sqlite3.Connection, tier: Tier) -> None:
 
 
 def matches(
-    connection: sqlite3.Connection, tier: Tier, number: int, terms: Sequence[str], limit: int = -1
+    connection: sqlite3.Connection,
+    tier: Tier,
+    number: int,
+    terms: Sequence[str],
+    limit: int = -1,
+    after: int = -1,
 ) -> Seqs:
-    """The rows of one agent that hold any of the terms, in ascending order; at most `limit`.
+    """The rows of one agent that hold any of the terms, in ascending order.
 
     One text of numbers instead of a row each: three times as fast for long lists.
+
+    Args:
+        connection: Of a reader.
+        tier: Which memory.
+        number: The agent's.
+        terms: As made by `storage.words` and `storage.dates`.
+        limit: The most rows; -1 for all.
+        after: Only rows with a greater seq.
     """
     if not terms:
         return np.empty(0, dtype=np.int64)
-    row = connection.execute(_MATCH_WORDS[tier], (_any_of(number, terms), limit)).fetchone()
+    values = (_any_of(number, terms), after, limit)
+    row = connection.execute(_MATCH_WORDS[tier], values).fetchone()
     return np.fromstring(row[0] or "", dtype=np.int64, sep=" ")
 
 
