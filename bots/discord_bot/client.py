@@ -74,13 +74,8 @@ class MembotClient(discord.Client):
     async def on_connect(self) -> None:
         """READY: a session has begun; ``on_ready`` comes seconds later, with every guild."""
         self._connected(up=True)
-        if self.synced:
-            return
-        try:
-            await self.tree.sync()
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:
-            _log.warning("Commands not registered: %s", type(trouble).__name__)
-        else:
+        if not self.synced:
+            await self.tree.sync()  # a failure is logged by on_error, and tried at the next READY
             self.synced = True
 
     async def on_resumed(self) -> None:

@@ -155,11 +155,11 @@ class TestStart:
             await again
         assert not adapter.connected
 
-    async def test_of_commands_refused_does_not_stop_the_bot(self, server, inbox):
+    async def test_of_commands_refused_does_not_stop_the_bot(self, server, inbox, caplog):
         server.fail("PUT", "/commands", 403)
         adapter = pointed_at(server, inbox)
         running = asyncio.create_task(adapter.run())
-        await until(lambda: adapter.connected)
+        await until(lambda: "on_connect failed: Forbidden" in caplog.text)
         await server.say_directly("Hello")
         await inbox.has(1)
         await adapter.close()
