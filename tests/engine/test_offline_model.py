@@ -370,11 +370,15 @@ class TestAnswersFromRecall:
         assert "My kayak sank." in reply
         assert '"Which kayak?"' not in reply
 
-    def test_never_quotes_more_than_three(self, chat: Chat):
+    def test_quotes_at_most_five_short_statements(self, chat: Chat):
         for number in range(8):
             chat.tell(f"The zeppelin number {number} has landed.", name="Grace")
-        reply = chat.tell("Which zeppelin has landed?")
-        assert reply.count("Grace said on") == 3
+        assert chat.tell("Which zeppelin has landed?").count("Grace said on") == 5
+
+    def test_quotes_at_most_three_long_ones(self, chat: Chat):
+        for number in range(8):
+            chat.tell(f"The zeppelin number {number} has landed{' slowly' * 40}.", name="Grace")
+        assert chat.tell("Which zeppelin has landed?").count("Grace said on") == 3
 
 
 class TestEvents:
