@@ -237,18 +237,25 @@ class TestPlaces:
         await adapter.close()
         await running
 
-    async def test_messages_of_a_channel_keep_their_order(self, server, adapter, inbox):
-        server.channels |= {number: thread_payload(number) for number in ("300", "304")}
-        released = server.hold("GET", "/channels/300")
-        await server.say(f"<@{BOT_ID}> one", channel="300")
-        await server.until(lambda: ("GET", "/channels/300", None) in server.requests)
-        await server.say(f"<@{BOT_ID}> two", channel="300")
-        for count in (1, 2, 3):  # what needs as many questions to Discord overtakes freely
-            await server.say(f"<@{BOT_ID}> elsewhere", channel="304")
-            await inbox.has(count)
+    async def test_messages_of_a_channel_keep_their_order(self, server, inbox):
+        adapter = pointed_at(server, inbox, message_content=True)
+        running = asyncio.create_task(adapter.run())
+        await until(lambda: adapter.connected)
+        thread = await adapter.send(make_item(CHANNEL_ID), "Tea?", 0)
+        await server.dispatch("THREAD_CREATE", thread_payload(thread))
+        starter = f"/channels/{CHANNEL_ID}/messages/{thread}"
+        released = server.hold("GET", starter)
+        await server.say("the answer to this takes a question to Discord", channel=thread)
+        await server.until(lambda: ("GET", starter, None) in server.requests)
+        await server.say(f"<@{BOT_ID}> this does not", channel=thread)
+        await server.say_directly("elsewhere")
+        await inbox.has(1)
         released.set()
-        await inbox.has(5)
-        assert inbox.texts == ["elsewhere"] * 3 + ["one", "two"]
+        await inbox.has(3)
+        first = "the answer to this takes a question to Discord"
+        assert inbox.texts == ["elsewhere", first, "this does not"]
+        await adapter.close()
+        await running
 
 
 class TestContent:
