@@ -51,6 +51,14 @@ class TestSlash:
         await slash(bot, "memory edit text:“likes tea” block")
         assert bot.runner.requests[0].arguments == {"item": "block", "text": "likes tea"}
 
+    async def test_takes_options_by_place_the_last_one_with_all_that_is_left(self, bot):
+        await slash(bot, 'memory edit "the block" new text here')
+        await slash(bot, "memory edit one two three")
+        assert [request.arguments for request in bot.runner.requests] == [
+            {"item": "the block", "text": "new text here"},
+            {"item": "one", "text": "two three"},
+        ]
+
     async def test_unescapes_what_slack_escapes(self, bot):
         await slash(bot, "memory forget a &amp; b &lt;3")
         assert bot.runner.requests[0].arguments == {"item": "a & b <3"}

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from engine.records import Attachment
 from tests.fixtures.slack_server import BOT_USER, Fault
 
@@ -219,6 +221,24 @@ class TestBroadcasts:
     async def test_a_reply_shown_in_the_channel_counts_as_a_message(self, bot):
         await mention(bot, subtype="thread_broadcast", thread_ts="1699.7")
         assert bot.inbox.events[0].scope.conversation_id.endswith("/thread/1699.7")
+
+
+class TestMarkup:
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ("see <https://a.example/x|the page>", "see the page (https://a.example/x)"),
+            ("<mailto:a@b.example|a@b.example>", "a@b.example"),
+            ("in <#C1|general> or <#C2>", "in #general or #C2"),
+            ("<!here> <!subteam^S1|@devs>", "@here @devs"),
+            ("&lt;@U2&gt; &amp;amp;", "<@U2> &amp;"),
+            (f"well <@{BOT_USER}>, hello", "well, hello"),
+            (f"{MENTION}: hello", "hello"),
+        ],
+    )
+    async def test_becomes_what_people_read(self, bot, written, read):
+        await bot.say(written)
+        assert bot.inbox.events[0].text == read
 
 
 class TestNames:

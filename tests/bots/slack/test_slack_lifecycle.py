@@ -90,6 +90,15 @@ class TestComingBack:
         assert bot.inbox.outcomes == ["queued", "duplicate"]
 
 
+class TestProxies:
+    async def test_are_not_used_for_this_machine(self, make_bot, slack, monkeypatch):
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        async with make_bot().serve() as bot:
+            await slack.until(lambda: slack.connections)
+            await bot.say("hello")
+        assert bot.problems == []
+
+
 class TestRunning:
     async def test_ends_when_cancelled_and_runs_again(self, make_bot, slack):
         bot = make_bot()
