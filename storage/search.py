@@ -297,6 +297,8 @@ def sitting_words(sittings: Sittings, words: Sequence[Word]) -> Floats:
         return scores.astype(np.float32)
     norm = _K1 * (1 - _B + _B * sittings.lengths / max(float(sittings.lengths.mean()), 1e-9))
     for word in words:
+        if word.common:
+            continue
         found = np.bincount(sittings.of[word.hits], minlength=sittings.count)
         holding = int((found > 0).sum())
         idf = math.log(1 + (sittings.count - holding + 0.5) / (holding + 0.5))

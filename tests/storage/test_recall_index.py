@@ -277,6 +277,29 @@ class TestKeptArrays:
         assert not memory.index.is_cached("a")
         memory.connection.close()
 
+    def test_read_on_where_a_frequent_word_ended(self, memory):
+        memory.chatter(400)
+        assert memory.hits("sentence number7").total >= 1
+        before = memory.hits("filler").total
+        memory.say("one more filler", conversation="later", minutes=5)
+        assert memory.hits("filler").total == before + 1
+        assert memory.found("filler", limit=500)
+
+    def test_keep_the_lists_of_frequent_words_within_a_bound(self, memory):
+        with memory.connection:
+            memory.index.add(
+                memory.connection,
+                [
+                    memory.message(seq, " ".join(f"w{seq % 3}{letter}" for letter in "abcdefghij"))
+                    for seq in range(1, 1201)
+                ],
+            )
+        memory.found("w0a w1a w2a")
+        after_three = memory.index.cached_bytes
+        for letter in "bcdefghij":
+            assert memory.hits(f"w0{letter} w1{letter} w2{letter}").total
+        assert memory.index.cached_bytes - after_three <= 1200 * 2 * 8
+
     def test_are_dropped_when_told(self, memory):
         memory.say("tea")
         memory.found("tea")
