@@ -294,7 +294,7 @@ class TestKeptArrays:
                     for seq in range(1, 1201)
                 ],
             )
-        memory.found("w0a w1a w2a")
+        memory.hits("w0a w1a w2a")
         after_three = memory.index.cached_bytes
         for letter in "bcdefghij":
             assert memory.hits(f"w0{letter} w1{letter} w2{letter}").total
