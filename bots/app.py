@@ -22,20 +22,19 @@ from bots.observing import Metrics, both, log_hook
 from bots.settings import Settings, reveal
 from bots.supervisor import supervise
 from bots.switchboard import Switchboard
-from bots.web.server import WebListener, WebParts
 from engine.chat_model import ChatModel
 from engine.config import EngineConfig
-from engine.dispatcher import Dispatcher
 from engine.errors import ArchiveRefused, BadSettings, StoreUnavailable
 from engine.hooks import Hook
 from engine.store import Store
 
 if TYPE_CHECKING:
+    from engine.dispatcher import Dispatcher
     from storage.embedder import Embedder
 
 log = logging.getLogger(__name__)
-DRAIN_SECONDS = 15.0  # for turns; with what follows it stays under the promised 20 s
-SEND_SECONDS = 3.0
+DRAIN_SECONDS = 12.0  # for turns; with the steps that follow it stays under the promised 20 s
+STEP_SECONDS = 1.5
 
 
 def utc_now() -> datetime:
@@ -169,7 +168,7 @@ class Engine:
 
     store: Store
     model: ChatModel
-    dispatcher: Dispatcher
+    dispatcher: "Dispatcher"
     commands: Commands
     switchboard: Switchboard
 
@@ -181,7 +180,7 @@ class Engine:
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Let turns and sends finish within their time, then take everything down."""
         await self.dispatcher.drain(drain_seconds)
-        await self.switchboard.stop(SEND_SECONDS)
+        await self.switchboard.stop(STEP_SECONDS)
         await self.dispatcher.close()
         await self.model.close()
         await self.store.close()
@@ -236,44 +235,47 @@ async def run_bot(settings: Settings) -> None:
     if problems := settings.run_problems():
         raise BadSettings("\n".join(problems))
     metrics = Metrics()
-    engine = await open_engine(settings, both([log_hook, metrics.hook]))
-    try:
-        await _serve(settings, engine, metrics)
-    finally:
-        await engine.stop()
+    with stop_signals() as stopped:
+        engine = await open_engine(settings, both([log_hook, metrics.hook]))
+        try:
+            adapters = build_adapters(settings, engine)
+            async with _web(settings, engine, metrics, adapters):
+                await _serve(engine, adapters, stopped)
+        finally:
+            await engine.stop()
 
 
-async def _serve(settings: Settings, engine: Engine, metrics: Metrics) -> None:
-    adapters = build_adapters(settings, engine)
+async def _serve(engine: Engine, adapters: list[Adapter], stopped: asyncio.Event) -> None:
     for adapter in adapters:
         engine.switchboard.attach(adapter)
-    async with _web(settings, engine, metrics):
-        with stop_signals() as stopped:
-            await engine.start()
-            running = [asyncio.create_task(supervise(adapter)) for adapter in adapters]
-            log.info("membot %s is running", product_version(), extra={"action": "start"})
-            await stopped.wait()
-            log.info("stopping", extra={"action": "stop"})
-            await engine.dispatcher.drain(DRAIN_SECONDS)
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+    await engine.start()
+    running = [asyncio.create_task(supervise(adapter)) for adapter in adapters]
+    log.info("membot %s is running", product_version(), extra={"action": "start"})
+    await stopped.wait()
+    log.info("stopping", extra={"action": "stop"})
+    await engine.dispatcher.drain(DRAIN_SECONDS)
+    await engine.switchboard.settle(STEP_SECONDS)  # while there is still a connection
+    for task in running:
+        task.cancel()
+    await asyncio.wait(running, timeout=STEP_SECONDS)
 
 
 @asynccontextmanager
-async def _web(settings: Settings, engine: Engine, metrics: Metrics) -> AsyncIterator[None]:
+async def _web(
+    settings: Settings, engine: Engine, metrics: Metrics, adapters: list[Adapter]
+) -> AsyncIterator[None]:
     if settings.web is None:
         yield
         return
-    mounts = []
-    if settings.slack_http:
-        mounts = [getattr(engine.switchboard.adapters["slack"], "mount")]  # noqa: B009 - only Slack has it
+    from bots.web.server import Mountable, WebListener, WebParts  # noqa: PLC0415 - heavy
+
+    by_http = [one for one in adapters if settings.slack_http and isinstance(one, Mountable)]
     parts = WebParts(
         store=engine.store,
-        adapters=tuple(engine.switchboard.adapters.values()),
+        adapters=tuple(adapters),
         metrics=metrics.text,
         token=reveal(settings.env.membot_web_token),
-        mounts=tuple(mounts),
+        mounts=tuple(adapter.mount for adapter in by_http),
     )
     listener = WebListener(settings.web, parts)
     await listener.start()
@@ -285,7 +287,7 @@ async def _web(settings: Settings, engine: Engine, metrics: Metrics) -> AsyncIte
 
 @contextmanager
 def stop_signals(on_interrupt: Callable[[], None] | None = None) -> Iterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set; a second signal ends the process at once."""
+    """An event that SIGTERM and SIGINT set, or SIGINT does something else."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
@@ -299,7 +301,7 @@ def stop_signals(on_interrupt: Callable[[], None] | None = None) -> Iterator[asy
 
 def _dispatcher(
     store: Store, model: ChatModel, config: EngineConfig, switchboard: Switchboard, hook: Hook
-) -> Dispatcher:
+) -> "Dispatcher":
     from engine.assembly import EnginePorts, build_dispatcher  # noqa: PLC0415 - heavy
     from engine.tokens import TokenCounter, carried_data  # noqa: PLC0415 - heavy
 

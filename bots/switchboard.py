@@ -1,15 +1,18 @@
 """Which adapter and which outbox sender serve a platform; the engine calls out through it."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from bots.adapter import Adapter
 from bots.delivery import OutboxSender
 from engine.hooks import Hook
 from engine.records import Turn
 from engine.store import OutboxStore
+
+log = logging.getLogger(__name__)
 
 
 class Switchboard:
@@ -52,20 +55,28 @@ class Switchboard:
         if adapter:
             await adapter.show_activity(turn, activity)
 
+    async def settle(self, seconds: float) -> None:
+        """Send what is due, as far as the time goes."""
+        await at_most(seconds, [sender.settle() for sender in self._senders.values()])
+
     async def stop(self, seconds: float) -> None:
-        """Send what is due, each step within its time, then disconnect."""
-        senders = self._senders.values()
-        await at_most(seconds, [asyncio.ensure_future(sender.settle()) for sender in senders])
+        """Send what is due, then disconnect; each step within its time."""
+        if self._tasks:
+            await self.settle(seconds)
         for task in self._tasks:
             task.cancel()
-        await at_most(seconds, [asyncio.ensure_future(sender.close()) for sender in senders])
-        adapters = self.adapters.values()
-        await at_most(seconds, [asyncio.ensure_future(adapter.close()) for adapter in adapters])
+        await at_most(seconds, [sender.close() for sender in self._senders.values()])
+        await at_most(seconds, [adapter.close() for adapter in self.adapters.values()])
 
 
-async def at_most(seconds: float, work: list[asyncio.Future[None]]) -> None:
-    """Wait for all of it, and give up what is not done by then."""
-    if work:
-        _, late = await asyncio.wait(work, timeout=seconds)
-        for task in late:
-            task.cancel()
+async def at_most(seconds: float, work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all of it, give up what is not done by then, and log what failed."""
+    tasks = [asyncio.create_task(one) for one in work]
+    if not tasks:
+        return
+    done, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    for task in done:
+        if problem := task.exception():
+            log.error("not stopped cleanly: %s", type(problem).__name__)

@@ -3,7 +3,6 @@
 import ipaddress
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection to another machine fails loudly, wherever it is tried from."""
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
@@ -34,7 +33,6 @@ def no_internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
     monkeypatch.setattr(socket.socket, "connect_ex", guarded_ex)
-    yield
 
 
 def _refuse_others(family: int, address: object) -> None:

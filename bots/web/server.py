@@ -7,6 +7,7 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from aiohttp import web
 
@@ -30,6 +31,15 @@ _HEADERS = {
 }
 _LARGEST_BODY_BYTES = 2 * 1024 * 1024
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@runtime_checkable
+class Mountable(Protocol):
+    """An adapter that can receive its events by HTTP."""
+
+    def mount(self, application: web.Application) -> None:
+        """Add its routes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,8 @@ class TestSpeakers:
         assert spoken("Note: buy milk", ALONE) == ("Ada", "Note: buy milk")
 
     @pytest.mark.parametrize(
-        ("name", "key"), [("Ada", "ada"), ("Grace Hopper", "grace-hopper"), ("a/b", "a-b"), ("", "you")]
+        ("name", "key"),
+        [("Ada", "ada"), ("Grace Hopper", "grace-hopper"), ("a/b", "a-b"), ("", "you")],
     )
     def test_a_name_becomes_an_id(self, name, key):
         assert user_id(name) == key

@@ -135,9 +135,11 @@ class TestPages:
         def mount(application):
             application.router.add_post("/slack/events", answer)
 
-        async with Site(mounts=(mount,)) as site:
-            async with site.client.post("/slack/events") as response:
-                assert await response.text() == "from slack"
+        async with (
+            Site(mounts=(mount,)) as site,
+            site.client.post("/slack/events") as response,
+        ):
+            assert await response.text() == "from slack"
 
     async def test_a_taken_address_is_one_sentence(self):
         async with Site() as site:
