@@ -1,0 +1,144 @@
+"""What belongs to a person who is to be forgotten; pure rules, whatever the database.
+
+Where it cannot be told whose words something holds, it counts as theirs.
+"""
+
+import difflib
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import BadRequest
+
+__all__ = ["PastValue", "Person", "cleaned", "holds_words", "unquoted"]
+
+_SHORTEST_QUOTE_CHARS = 8
+_EVERY_TEAM = "*"
+_QUOTE = "in_reply_to"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Recognises the keys of one person.
+
+    Discord users are global: ``discord:111/222`` has direct messages under ``discord:*/222``,
+    and ``discord:*/222`` stands for the person in every guild.
+    """
+
+    platform: str
+    team: str
+    user: str
+
+    @classmethod
+    def of(cls, principal: str) -> "Person":
+        """The person that a principal key names.
+
+        Raises:
+            BadRequest: It is not the key of a person.
+        """
+        tenant, slash, user = principal.partition("/")
+        platform, colon, team = tenant.partition(":")
+        if not (slash and colon and platform and team and user) or "/" in user:
+            raise BadRequest(f"'{principal}' is not a person; write for example slack:T1/U2.")
+        return cls(platform, team, user)
+
+    def is_key(self, principal: str) -> bool:
+        """Whether a principal key is one of theirs."""
+        tenant, _, user = principal.partition("/")
+        return user == self.user and self._covers(tenant)
+
+    def owns_agent(self, agent_id: str) -> bool:
+        """Whether an agent is theirs alone."""
+        tenant = agent_id.partition("/")[0]
+        return agent_id.endswith(f"/user/{self.user}") and self._covers(tenant)
+
+    def _covers(self, tenant: str) -> bool:
+        platform, _, team = tenant.partition(":")
+        if platform != self.platform:
+            return False
+        if platform == "discord":
+            return team in (self.team, _EVERY_TEAM) or self.team == _EVERY_TEAM
+        return team == self.team
+
+
+@dataclass(frozen=True, slots=True)
+class PastValue:
+    """One version of a block."""
+
+    value: str
+    theirs: bool
+
+
+def cleaned(history: Sequence[PastValue]) -> list[str]:
+    """Each version of a block without the lines that came from the person.
+
+    A line is theirs when a version of theirs brought it, and so is what later replaced it. When
+    nothing else is left of the last version, it is the last one they had no part in.
+    """
+    tainted: set[str] = set()
+    before: list[str] = []
+    values: list[str] = []
+    untouched = ""
+    for version in history:
+        lines = version.value.splitlines()
+        tainted |= _new_tainted(before, lines, tainted, theirs=version.theirs)
+        values.append("\n".join(line for line in lines if line not in tainted))
+        if not version.theirs and values[-1] == version.value:
+            untouched = version.value
+        before = lines
+    if values and not values[-1].strip() and before:
+        values[-1] = "\n".join(line for line in untouched.splitlines() if line not in tainted)
+    return values
+
+
+def _new_tainted(
+    before: Sequence[str], lines: Sequence[str], tainted: Collection[str], *, theirs: bool
+) -> set[str]:
+    known = set(before)
+    if theirs:
+        return {line for line in lines if line.strip() and line not in known}
+    matcher = difflib.SequenceMatcher(None, before, lines, autojunk=False)
+    return {
+        line
+        for tag, i1, i2, j1, j2 in matcher.get_opcodes()
+        if tag == "replace" and any(old in tainted for old in before[i1:i2])
+        for line in lines[j1:j2]
+        if line.strip() and line not in known
+    }
+
+
+def holds_words(text: str, said: Iterable[str]) -> bool:
+    """Whether a text repeats something they said word for word."""
+    return any(len(words) >= _SHORTEST_QUOTE_CHARS and words in text for words in said)
+
+
+def unquoted(payload: str, is_theirs: Callable[[str, str], bool]) -> str:
+    """Another person's stored entry without its quote, where that quotes the forgotten person.
+
+    Args:
+        payload: The JSON object that a model is sent.
+        is_theirs: Judges a quote by name and text.
+    """
+    if _QUOTE not in payload:
+        return payload
+    entry = _object(payload)
+    envelope = _object(entry.get("content"))
+    quote = envelope.get(_QUOTE)
+    if not isinstance(quote, dict):
+        return payload
+    if not is_theirs(str(quote.get("name", "")), str(quote.get("message", ""))):
+        return payload
+    del envelope[_QUOTE]
+    entry["content"] = json.dumps(envelope, ensure_ascii=False)
+    return json.dumps(entry, ensure_ascii=False)
+
+
+def _object(text: object) -> dict[str, Any]:
+    if not isinstance(text, str):
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
