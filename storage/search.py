@@ -94,6 +94,10 @@ IDENTIFIER_WEIGHT = 100.0
 # without sense or on another subject, and 0.53 (median) for questions that have an answer.
 LEAST_COSINE = 0.33
 
+# Of a sitting's two best cosines. Against their plain mean it gains in four of five conversations
+# and loses in none; the best alone is as good, but trusts a single message.
+_BEST_SHARE = 0.8
+
 # Okapi BM25 over whole sittings; Robertson and Zaragoza 2009, the usual values.
 _K1 = 1.2
 _B = 0.75
@@ -280,14 +284,15 @@ def filled(cosines: Floats) -> Floats:
 
 
 def sitting_meaning(sittings: Sittings, cosines: Floats) -> Floats:
-    """The mean of the two best cosines in each sitting; of one where it has one message."""
+    """The best cosine in each sitting, tempered by the second best where there is one."""
     if not sittings.count:
         return np.zeros(0, dtype=np.float32)
     ordered = cosines[sittings.order]
     best = np.maximum.reduceat(ordered, sittings.starts)
     ordered[ordered == best[sittings.of[sittings.order]]] = -np.inf
     second = np.maximum.reduceat(ordered, sittings.starts)
-    return np.asarray((best + np.where(np.isinf(second), best, second)) / 2, dtype=np.float32)
+    second = np.where(np.isinf(second), best, second)
+    return np.asarray(_BEST_SHARE * best + (1 - _BEST_SHARE) * second, dtype=np.float32)
 
 
 def sitting_words(sittings: Sittings, words: Sequence[Word]) -> Floats:
@@ -336,7 +341,7 @@ def passage_words(lengths: NDArray[np.int32], words: Sequence[Frequency]) -> Flo
     return scores
 
 
-def fuse(words: Floats, cosines: Floats | None, *, words_weight: float = 0.3) -> Floats:
+def fuse(words: Floats, cosines: Floats | None, *, words_weight: float = 0.2) -> Floats:
     """Archival search: both scores in standard deviations from their mean, weighted and summed."""
     if cosines is None:
         return words

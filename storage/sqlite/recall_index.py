@@ -322,12 +322,18 @@ def _asked(connection: sqlite3.Connection, arrays: RecallArrays, query: RecallQu
     return Asked(
         words=_words(connection, arrays, query_words(query.text, arrays.languages)),
         identifiers=[places([item]) for item in query_identifiers(query.text)],
-        cosines=arrays.cosines(normalised(query.vector)) if query.vector is not None else None,
+        cosines=_cosines(arrays, query.vector),
         speaker=arrays.speakers[named[0]] if len(named) == 1 else None,
         months=places(dates.months),
         days=places(dates.days),
         when=asks_when(query.text),
     )
+
+
+def _cosines(arrays: RecallArrays, vector: Floats | None) -> Floats | None:
+    """None as long as no message has a vector: then words alone serve better."""
+    found = arrays.cosines(normalised(vector)) if vector is not None else None
+    return None if found is None or np.isnan(found).all() else found
 
 
 def _words(

@@ -342,6 +342,11 @@ class TestVectors:
         memory.embed_all()
         assert memory.index.pending(memory.connection, 10) == []
 
+    def test_that_nobody_has_yet_leave_the_search_to_words(self, memory):
+        memory.chatter(10)
+        memory.say("tea please")
+        assert memory.hits("tea", meaning=True) == memory.hits("tea")
+
     def test_of_another_model_are_never_compared(self, memory):
         memory.chatter(10)
         memory.embed_all(model="older")

@@ -95,11 +95,11 @@ class TestWords:
 
 
 class TestMeaning:
-    def test_of_a_sitting_is_the_mean_of_its_two_best(self):
+    def test_of_a_sitting_is_its_best_tempered_by_the_second(self):
         found = sitting_meaning(
             sittings([0, 0, 0, 1, 2, 2]), np.array([0.1, 0.5, 0.3, 0.9, 0.4, 0.4], dtype=np.float32)
         )
-        assert found.tolist() == pytest.approx([0.4, 0.9, 0.4])
+        assert found.tolist() == pytest.approx([0.46, 0.9, 0.4])
 
     def test_is_the_mean_of_all_where_there_is_no_vector_yet(self):
         cosines = np.array([0.4, np.nan, 0.8], dtype=np.float32)
