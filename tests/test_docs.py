@@ -1,0 +1,106 @@
+"""What is written down and what the code does: one cannot change without the other."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bots.config_file import ConfigFile
+from bots.doctor import SLACK_SCOPES
+from bots.settings import environment_fields
+
+ROOT = Path(__file__).parent.parent
+
+
+def example_lines():
+    return (ROOT / ".env.example").read_text().splitlines()
+
+
+class TestEnvironmentExample:
+    def test_names_every_variable_with_its_default(self):
+        given = dict(
+            line.removeprefix("#").split("=", 1)
+            for line in example_lines()
+            if re.match(r"#[A-Z_]+=", line)
+        )
+        assert given == {name: default for name, (default, _, _) in environment_fields().items()}
+
+    @pytest.mark.parametrize("name", environment_fields())
+    def test_says_what_each_means_and_accepts(self, name):
+        default, meaning, accepted = environment_fields()[name]
+        lines = example_lines()
+        place = lines.index(f"#{name}={default}")
+        expected = [f"# {meaning}", f"# Accepted: {accepted}. Default: {default or 'unset'}."]
+        assert lines[place - 2 : place] == expected
+
+    def test_there_are_fewer_than_thirty(self):
+        assert len(environment_fields()) < 30
+
+
+class TestConfigExample:
+    def test_is_accepted_and_shows_every_table_and_key(self):
+        tables = tomllib.loads((ROOT / "membot.toml.example").read_text())
+        config = ConfigFile.model_validate(tables)
+        assert set(tables) == set(ConfigFile.model_fields)
+        text = (ROOT / "membot.toml.example").read_text()
+        for name, model in _models(config):
+            for key, field in model.model_fields.items():
+                known = field.alias or key
+                assert re.search(
+                    rf"^(# )?{known} = |^\[{name}\.{known}\]|\.{known}\b", text, re.M
+                ), f"{name}.{known}"
+
+    def test_its_plain_tables_show_the_defaults(self):
+        tables = tomllib.loads((ROOT / "membot.toml.example").read_text())
+        config, defaults = ConfigFile.model_validate(tables), ConfigFile()
+        for name in ("memory", "heartbeats", "quiet_hours", "tools", "documents", "retention"):
+            assert getattr(config, name) == getattr(defaults, name)
+
+
+def _models(config):
+    for name in ConfigFile.model_fields:
+        value = getattr(config, name)
+        for one in (
+            value.values()
+            if isinstance(value, dict)
+            else value
+            if isinstance(value, list)
+            else [value]
+        ):
+            yield name, type(one)
+
+
+def test_the_slack_manifest_asks_for_what_the_doctor_looks_for():
+    manifest = json.loads((ROOT / "slack-manifest.json").read_text())
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == SLACK_SCOPES
+
+
+class TestLock:
+    def lines(self):
+        return (ROOT / "requirements.lock").read_text().splitlines()
+
+    def test_pins_every_dependency_exactly(self):
+        assert all(re.match(r"[A-Za-z0-9._-]+==[^ ;]+( ; .+)?$", line) for line in self.lines())
+
+    def test_covers_what_the_project_names(self):
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        named = [
+            *project["project"]["dependencies"],
+            *project["project"]["optional-dependencies"]["embeddings"],
+            *project["dependency-groups"]["dev"],
+        ]
+        pinned = {re.split("==", line)[0].replace("_", "-").lower() for line in self.lines()}
+        wanted = {
+            re.split(r"[<>=\[ ;]", name)[0].replace(".", "-").replace("_", "-").lower()
+            for name in named
+        }
+        assert {name.replace(".", "-") for name in pinned} >= wanted
+
+    def test_leaves_gpu_libraries_out(self):
+        assert not [line for line in self.lines() if line.startswith(("nvidia", "cuda", "triton"))]
+        assert "torch==2.13.0" in self.lines()
+
+    def test_names_no_host(self):
+        assert not [line for line in self.lines() if "://" in line or line.startswith("-")]
