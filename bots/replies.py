@@ -101,17 +101,11 @@ class _Cutter:
         return self._forced_cut(start, end)
 
     def _last_fitting(self, start: int, end: int, level: re.Pattern[str]) -> int | None:
-        for cut in reversed(self._cuts(start, end, level)):
+        cuts = [found.end() for found in level.finditer(self._text, start, end)]
+        for cut in reversed(cuts):
             if start < cut <= end and self._allowed(cut, level) and self._fits(start, cut):
                 return cut
         return None
-
-    def _cuts(self, start: int, end: int, level: re.Pattern[str]) -> list[int]:
-        cuts = [found.end() for found in level.finditer(self._text, start, end)]
-        if level is _PARAGRAPH:
-            edges = (edge for fence in self._fences for edge in (fence.start, fence.after))
-            cuts = sorted([*cuts, *edges])
-        return cuts
 
     def _allowed(self, cut: int, level: re.Pattern[str]) -> bool:
         fence = self._fence_at(cut)
@@ -148,8 +142,7 @@ class _Cutter:
         prefix = opened.reopen + "\n" if opened else ""
         chunk = self._text[start:cut]
         if closed is None:
-            ends_open = cut == len(self._text) and opened is not None and opened.after > cut
-            return prefix + chunk.rstrip() + ("\n" + opened.close if ends_open and opened else "")
+            return prefix + chunk.rstrip()
         return prefix + chunk.removesuffix("\n") + "\n" + closed.close
 
     def _resume(self, cut: int) -> int:

@@ -86,7 +86,7 @@ class TestCutsWherePeopleWould:
 
     def test_a_nested_item_stays_with_its_parent(self):
         item = "- parent " + "x" * 50 + "\n  - child " + "y" * 50
-        parts = split_markdown("\n".join([item] * 3), 300)
+        parts = split_markdown("\n".join([item] * 3), 310)
         assert parts == [f"{item}\n{item}", item]
 
     def test_then_after_sentences(self):
@@ -139,6 +139,10 @@ class TestCodeFences:
         assert len(parts) > 2
         assert all(fences(part) == 2 for part in parts)
         assert all("```python\nline_" in part for part in parts)
+
+    def test_stay_with_the_line_that_announces_them(self):
+        text = "Words. " * 20 + "\n\nHere it is:\n```\n" + "code\n" * 20 + "```"
+        assert split_markdown(text, 220)[1].startswith("Here it is:\n```")
 
     def test_lose_no_line_and_no_indentation(self):
         code = "\n".join(" " * (n % 5) + f"line {n}" for n in range(80))

@@ -8,6 +8,7 @@ import pytest
 
 from bots.adapter import AnswerFile, CommandAnswer, CommandSpec
 from bots.command_table import COMMANDS
+from bots.commands import Commands, StatusInfo
 from engine.errors import NotAllowed
 from tests.bots.discord.doubles import TABLE, make_adapter
 
@@ -51,6 +52,11 @@ class TestRegistration:
         ]
         assert search["options"][0]["required"]
         assert show["options"][0]["description"] == "Only about this"
+
+    async def test_keeps_help_lines_as_short_as_discord_wants_them(self, simcord_env):
+        description = self.registered(simcord_env)["help"]["description"]
+        assert len(description) == 100
+        assert description.endswith("…")
 
     async def test_takes_the_bots_own_table(self, simcord_env, general, admin):
         adapter = make_adapter(table=COMMANDS)
@@ -135,6 +141,13 @@ class TestAnswers:
         [file] = result.response.attachments
         assert (file.filename, await file.read()) == ("a.zip", b"zip")
 
+    async def test_show_no_link_preview(self, general, ada, runner):
+        runner.answer = CommandAnswer(text="https://example.org\n" * 150)
+        result = await ada.slash(general, "memory show")
+        parts = [result.response, *result.followups]
+        assert len(parts) == 2
+        assert all(part.flags.suppress_embeds for part in parts)
+
     async def test_ping_nobody(self, simcord_env, general, ada, runner):
         runner.answer = CommandAnswer(text="@everyone")
         result = await ada.slash(general, "memory show")
@@ -157,6 +170,24 @@ class TestAnswers:
         assert "Command failed: KeyError" in caplog.text
         assert "plum" not in caplog.text
         assert len(simcord_env.errors) == 1
+
+
+class TestTheCommandLayer:
+    @pytest.fixture
+    def runner(self, inbox, clock):
+        info = StatusInfo(
+            model="offline", is_demonstration=False, context_tokens=32768, version="0"
+        )
+        return Commands(store=None, inbox=inbox, admins=frozenset(), now=clock, info=info)
+
+    async def test_answers_help(self, general, ada):
+        result = await ada.slash(general, "help")
+        assert "`memory show [topic]`" in result.response.content
+        assert result.response.ephemeral
+
+    async def test_refuses_who_is_no_admin_whatever_discord_shows(self, simcord_env):
+        result = await simcord_env.create_user("ada").slash("agent reset", target="room")
+        assert result.response.content == "Only an admin may do that."
 
 
 class TestFiles:
@@ -253,4 +284,4 @@ class TestConfirmation:
 
     async def test_leaves_nothing_behind_in_the_client(self, simcord_env, general, ada):
         await ada.slash(general, "memory forget-me")
-        assert simcord_env.bot.persistent_views == []
+        assert simcord_env.bot._connection._view_store._views == {}
