@@ -1,0 +1,158 @@
+"""What the doctor finds, and what it tells to do about it."""
+
+import json
+
+import pytest
+
+from bots.doctor import Check, examine, print_report
+from tests.bots.processes import membot
+from tests.fixtures.discord_server import DiscordServer
+from tests.fixtures.model_server import ModelServer, error, text
+from tests.fixtures.slack_server import Fault, SlackServer
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEMBOT_EMBEDDING_MODEL", "none")
+    return tmp_path
+
+
+async def check(name):
+    return next(one for one in await examine() if one.name == name)
+
+
+class TestOffline:
+    async def test_nothing_set_is_fine_for_the_terminal(self):
+        checks = await examine()
+        assert not any(one.failed for one in checks)
+        assert [one.name for one in checks] == [
+            "settings",
+            "disk",
+            "database",
+            "model",
+            "embedding model",
+        ]
+        assert "demo" in (await check("model")).detail
+
+    async def test_every_bad_setting_is_a_line(self, monkeypatch):
+        monkeypatch.setenv("MEMBOT_TOOL_MODE", "magic")
+        monkeypatch.setenv("MEMBOT_CONTEXT_TOKENS", "many")
+        checks = await examine()
+        assert [one.failed for one in checks] == [True, True]
+        assert "MEMBOT_TOOL_MODE" in checks[0].detail
+
+    async def test_a_damaged_database_says_what_to_do(self, home):
+        (home / "membot.db").write_bytes(b"nonsense")
+        found = await check("database")
+        assert found.failed
+        assert "MEMBOT_DATABASE_URL" in found.detail
+
+    async def test_an_embedding_model_that_is_not_there_fails(self, monkeypatch):
+        monkeypatch.setenv("MEMBOT_EMBEDDING_MODEL", "nobody/has-this-model")
+        found = await check("embedding model")
+        assert found.failed
+        assert found.fix
+
+
+class TestModel:
+    @pytest.fixture
+    async def model(self, monkeypatch):
+        async with ModelServer() as server:
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            yield server
+
+    async def test_one_that_calls_a_tool_is_sound(self, model):
+        assert (await check("model")).state == "ok"
+
+    async def test_one_that_only_talks_is_not(self, model):
+        model.respond = lambda body: text("Hello!")
+        found = await check("model")
+        assert found.failed
+        assert "MEMBOT_TOOL_MODE" in found.fix
+
+    async def test_one_that_refuses_is_not(self, model):
+        model.respond = lambda body: error(401, "wrong key")
+        assert (await check("model")).failed
+
+
+class TestSlack:
+    @pytest.fixture
+    async def slack(self, monkeypatch):
+        async with SlackServer() as server:
+            monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+            monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+            monkeypatch.setenv("SLACK_API_BASE_URL", server.base_url)
+            yield server
+
+    async def test_good_tokens_pass(self, slack):
+        assert (await check("slack")).state == "ok"
+        assert (await check("slack socket mode")).state == "ok"
+
+    @pytest.mark.parametrize(
+        ("token", "name", "variable"),
+        [
+            ("xoxb-1", "slack", "SLACK_BOT_TOKEN"),
+            ("xapp-1", "slack socket mode", "SLACK_APP_TOKEN"),
+        ],
+    )
+    async def test_a_refused_token_is_named_but_not_shown(self, slack, token, name, variable):
+        slack.refused_tokens = {token}
+        found = await check(name)
+        assert found.failed
+        assert variable in found.fix
+        assert token not in found.detail + found.fix
+
+    async def test_a_platform_that_is_down_is_said_so(self, slack):
+        slack.fail("auth.test", Fault(status=503))
+        assert "503" in (await check("slack")).detail
+
+
+class TestDiscord:
+    @pytest.fixture
+    async def discord(self, monkeypatch):
+        server = DiscordServer()
+        await server.start()
+        monkeypatch.setenv("DISCORD_API_BASE_URL", server.api_base_url)
+        yield server
+        await server.stop()
+
+    async def test_a_good_token_passes(self, discord, monkeypatch):
+        monkeypatch.setenv("DISCORD_TOKEN", "token")
+        assert (await check("discord")).state == "ok"
+
+    async def test_a_refused_token_has_a_fix(self, discord, monkeypatch):
+        monkeypatch.setenv("DISCORD_TOKEN", "wrong-one")
+        found = await check("discord")
+        assert found.failed
+        assert "DISCORD_TOKEN" in found.fix
+        assert "wrong-one" not in found.detail + found.fix
+
+    async def test_nobody_there_is_said_so(self, monkeypatch):
+        monkeypatch.setenv("DISCORD_TOKEN", "token")
+        monkeypatch.setenv("DISCORD_API_BASE_URL", "http://127.0.0.1:9/api/v10")
+        assert "cannot be reached" in (await check("discord")).detail
+
+
+class TestReport:
+    CHECKS = [
+        Check(name="disk", state="ok", detail="10 MiB free"),
+        Check(name="slack", state="failed", detail="no", fix="Do this."),
+    ]
+
+    def test_is_one_line_a_check_with_its_fix(self, capsys):
+        print_report(self.CHECKS, as_json=False)
+        ok, failed = capsys.readouterr().out.splitlines()
+        assert ok.endswith("10 MiB free")
+        assert failed.endswith("no -> Do this.")
+
+    def test_is_json_for_scripts(self, capsys):
+        print_report(self.CHECKS, as_json=True)
+        report = json.loads(capsys.readouterr().out)
+        assert report["ok"] is False
+        assert report["checks"][1]["fix"] == "Do this."
+
+    async def test_the_exit_code_is_the_answer(self, home):
+        assert (await membot(home, "doctor")).code == 0
+        (home / "membot.db").write_bytes(b"nonsense")
+        assert (await membot(home, "doctor", "--json")).code == 1
