@@ -17,6 +17,7 @@ __all__ = [
     "counts",
     "ensure_conversation",
     "ensure_scope",
+    "has_agent",
     "overviews",
     "platform_of",
     "refresh_shown_counts",
@@ -131,6 +132,14 @@ def refresh_shown_counts(connection: sqlite3.Connection, agent_id: str) -> None:
         "(SELECT message_count, passage_count FROM agents WHERE agent_id = ?) WHERE agent_id = ?",
         (agent_id, agent_id),
     )
+
+
+def has_agent(connection: sqlite3.Connection, scope: Scope) -> bool:
+    """Whether the scope's agent exists and belongs to the scope's tenant."""
+    row = connection.execute(
+        "SELECT 1 FROM agents WHERE agent_id = ? AND tenant = ?", (scope.agent_id, scope.tenant)
+    ).fetchone()
+    return row is not None
 
 
 def counts(connection: sqlite3.Connection, scope: Scope) -> MemoryCounts:

@@ -329,7 +329,8 @@ _ANONYMOUS = (
     ),
     (
         "UPDATE conversations SET speakers = (SELECT json_group_array(value) FROM "
-        "json_each(conversations.speakers) WHERE value NOT IN (SELECT value FROM json_each(:keys))) "
+        "json_each(conversations.speakers) "
+        "WHERE value NOT IN (SELECT value FROM json_each(:keys))) "
         "WHERE EXISTS (SELECT 1 FROM json_each(conversations.speakers) "
         "WHERE value IN (SELECT value FROM json_each(:keys)))"
     ),

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import datetime
 
 from engine.records import ArchivalSearch, Passage, RecallSearch, Scope, SearchPage
-from storage.sqlite import messages, passages
+from storage.sqlite import accounts, messages, passages
 from storage.sqlite.archival_index import ArchivalQuery
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.recall_index import RecallQuery
@@ -30,6 +30,8 @@ def recall_page(
     today: datetime,
 ) -> SearchPage:
     """One page of messages, the best first."""
+    if not accounts.has_agent(connection, scope):
+        return SearchPage(hits=(), total=0, page=search.page, page_size=search.page_size)
     vector, model = meaning or (None, "")
     query = RecallQuery(
         agent_id=scope.agent_id,
@@ -61,6 +63,8 @@ def archival_page(
     meaning: Meaning,
 ) -> SearchPage:
     """One page of passages, the best first."""
+    if not accounts.has_agent(connection, scope):
+        return SearchPage(hits=(), total=0, page=search.page, page_size=search.page_size)
     vector, model = meaning or (None, "")
     query = ArchivalQuery(
         agent_id=scope.agent_id,
