@@ -134,20 +134,21 @@ class TestDiscord:
         assert "cannot be reached" in (await check("discord")).detail
 
 
-class TestReport:
-    CHECKS = [
-        Check(name="disk", state="ok", detail="10 MiB free"),
-        Check(name="slack", state="failed", detail="no", fix="Do this."),
-    ]
+CHECKS = [
+    Check(name="disk", state="ok", detail="10 MiB free"),
+    Check(name="slack", state="failed", detail="no", fix="Do this."),
+]
 
+
+class TestReport:
     def test_is_one_line_a_check_with_its_fix(self, capsys):
-        print_report(self.CHECKS, as_json=False)
+        print_report(CHECKS, as_json=False)
         ok, failed = capsys.readouterr().out.splitlines()
         assert ok.endswith("10 MiB free")
         assert failed.endswith("no -> Do this.")
 
     def test_is_json_for_scripts(self, capsys):
-        print_report(self.CHECKS, as_json=True)
+        print_report(CHECKS, as_json=True)
         report = json.loads(capsys.readouterr().out)
         assert report["ok"] is False
         assert report["checks"][1]["fix"] == "Do this."

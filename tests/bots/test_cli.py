@@ -1,21 +1,61 @@
 """The shell's commands from outside: output, exit codes, one sentence when something is wrong."""
 
+import asyncio
 import json
+import logging
+import os
+import shutil
 import sqlite3
 
 import pytest
 
-from tests.bots.processes import is_one_plain_sentence, membot, running
+from bots.cli import run_command_line
+from tests.bots.processes import Ended, is_one_plain_sentence, membot, running
 
 ADA = "console:local/user/ada"
 
 
-@pytest.fixture
-async def home(tmp_path):
+@pytest.fixture(autouse=True)
+def quiet_start(monkeypatch):
+    """No embedding model, and the log as it was."""
+    monkeypatch.setenv("MEMBOT_EMBEDDING_MODEL", "none")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def spoken_to(tmp_path_factory):
     """A folder with a database in which Ada has spoken."""
-    ended = await membot(tmp_path, "chat", text="Hi, I'm Ada and I play the cello.\n")
-    assert ended.code == 0
-    return tmp_path
+    folder = tmp_path_factory.mktemp("spoken")
+    said = membot(folder, "chat", text="Hi, I'm Ada and I play the cello.\n")
+    assert asyncio.run(said).code == 0
+    return folder
+
+
+@pytest.fixture
+def home(spoken_to, tmp_path):
+    """A copy of that folder."""
+    return shutil.copytree(spoken_to, tmp_path / "home")
+
+
+@pytest.fixture
+def shell(capsys):
+    """Runs a command in a folder, in this process."""
+
+    def run(folder, *arguments):
+        before = os.getcwd()  # noqa: PTH109 - put back whatever it is
+        os.chdir(folder)
+        try:
+            code = run_command_line(arguments)
+        finally:
+            os.chdir(before)
+        out, err = capsys.readouterr()
+        return Ended(code, out, err)
+
+    return run
 
 
 class TestWrongUse:
@@ -36,8 +76,8 @@ class TestWrongUse:
             [],
         ],
     )
-    async def test_is_one_sentence_and_exit_2(self, tmp_path, arguments):
-        ended = await membot(tmp_path, *arguments)
+    def test_is_one_sentence_and_exit_2(self, shell, tmp_path, arguments):
+        ended = shell(tmp_path, *arguments)
         assert ended.code == 2
         assert ended.out == ""
         assert is_one_plain_sentence(ended.err)
@@ -46,68 +86,68 @@ class TestWrongUse:
         "arguments",
         [["reset", ADA], ["forget", "console:local/ada"], ["restore", "membot.db"]],
     )
-    async def test_what_destroys_asks_and_without_a_terminal_refuses(self, home, arguments):
-        ended = await membot(home, *arguments)
+    def test_what_destroys_asks_and_without_a_terminal_refuses(self, shell, home, arguments):
+        ended = shell(home, *arguments)
         assert ended.code == 2
         assert "--yes" in ended.err
-        assert "cello" in (await membot(home, "show", ADA)).out
+        assert "cello" in shell(home, "show", ADA).out
 
     @pytest.mark.parametrize("command", ["show", "reset", "export"])
-    async def test_an_unknown_agent_is_a_no(self, home, command):
+    def test_an_unknown_agent_is_a_no(self, shell, home, command):
         more = ["--output", "x.zip"] if command == "export" else []
-        ended = await membot(home, command, "console:local/user/nobody", *more)
+        ended = shell(home, command, "console:local/user/nobody", *more)
         assert ended.code == 1
         assert is_one_plain_sentence(ended.err)
 
 
 class TestLooking:
-    async def test_agents_are_listed(self, home):
-        ended = await membot(home, "agents", "--json")
+    def test_agents_are_listed(self, shell, home):
+        ended = shell(home, "agents", "--json")
         (agent,) = ended.objects if ended.out.startswith("{") else json.loads(ended.out)
         assert (agent["agent_id"], agent["kind"]) == (ADA, "personal")
-        assert ADA in (await membot(home, "agents")).out
+        assert ADA in shell(home, "agents").out
 
-    async def test_no_agents_are_no_error(self, tmp_path):
-        assert json.loads((await membot(tmp_path, "agents", "--json")).out) == []
-        assert "No agents yet" in (await membot(tmp_path, "agents")).out
+    def test_no_agents_are_no_error(self, shell, tmp_path):
+        assert json.loads(shell(tmp_path, "agents", "--json").out) == []
+        assert "No agents yet" in shell(tmp_path, "agents").out
 
-    async def test_an_agent_shows_blocks_with_used_and_limit(self, home):
-        shown = json.loads((await membot(home, "show", ADA, "--json")).out)
+    def test_an_agent_shows_blocks_with_used_and_limit(self, shell, home):
+        shown = json.loads(shell(home, "show", ADA, "--json").out)
         human = next(block for block in shown["blocks"] if block["label"] == "human")
         assert "cello" in human["value"]
         assert human["used_chars"] == len(human["value"])
         assert shown["context"]["context_tokens"] == 32768
         assert shown["context"]["used_tokens"] > 0
-        assert "2000 characters" in (await membot(home, "show", ADA)).out
+        assert "2000 characters" in shell(home, "show", ADA).out
 
-    async def test_search_finds_what_was_said(self, home):
-        found = json.loads((await membot(home, "search", ADA, "cello", "--json")).out)
+    def test_search_finds_what_was_said(self, shell, home):
+        found = json.loads(shell(home, "search", ADA, "cello", "--json").out)
         assert any("cello" in hit["text"] for hit in found["hits"])
-        assert "cello" in (await membot(home, "search", ADA, "cello")).out
-        nothing = await membot(home, "search", ADA, "zeppelin", "--in", "archival")
+        assert "cello" in shell(home, "search", ADA, "cello").out
+        nothing = shell(home, "search", ADA, "zeppelin", "--in", "archival")
         assert (nothing.code, nothing.out) == (0, "No results found.\n")
 
-    async def test_a_name_in_capitals_is_the_same_person(self, home):
-        assert (await membot(home, "show", "console:local/user/Ada")).code == 0
+    def test_a_name_in_capitals_is_the_same_person(self, shell, home):
+        assert shell(home, "show", "console:local/user/Ada").code == 0
 
-    async def test_usage_and_audit_are_tables(self, home):
-        rows = json.loads((await membot(home, "usage", "--json")).out)
+    def test_usage_and_audit_are_tables(self, shell, home):
+        rows = json.loads(shell(home, "usage", "--json").out)
         assert rows[0]["calls"] > 0
-        assert (await membot(home, "usage", "--days", "7")).out.startswith("DAY")
-        assert (await membot(home, "audit")).code == 0
-        assert json.loads((await membot(home, "audit", "--json")).out) == []
+        assert shell(home, "usage", "--days", "7").out.startswith("DAY")
+        assert shell(home, "audit").code == 0
+        assert json.loads(shell(home, "audit", "--json").out) == []
 
 
 class TestActing:
-    async def test_an_archive_moves_an_agent_to_another_database(self, home, tmp_path_factory):
+    def test_an_archive_moves_an_agent_to_another_database(self, shell, home, tmp_path_factory):
         archive = home / "ada.zip"
-        assert (await membot(home, "export", ADA, "--output", str(archive))).code == 0
+        assert shell(home, "export", ADA, "--output", str(archive)).code == 0
         other = tmp_path_factory.mktemp("other")
-        dry = await membot(other, "import", str(archive), "--dry-run")
+        dry = shell(other, "import", str(archive), "--dry-run")
         assert "sound" in dry.out
-        assert "No agents yet" in (await membot(other, "agents")).out
-        assert (await membot(other, "import", str(archive))).code == 0
-        assert "cello" in (await membot(other, "show", ADA)).out
+        assert "No agents yet" in shell(other, "agents").out
+        assert shell(other, "import", str(archive)).code == 0
+        assert "cello" in shell(other, "show", ADA).out
 
     async def test_all_agents_go_in_one_bundle(self, home, tmp_path_factory):
         await membot(home, "chat", "--channel", "lab", text="We build a boat.\n")
@@ -118,26 +158,26 @@ class TestActing:
         agents = json.loads((await membot(other, "agents", "--json")).out)
         assert {agent["agent_id"] for agent in agents} == {ADA, "console:local/channel/lab"}
 
-    async def test_a_damaged_archive_is_refused(self, tmp_path):
+    def test_a_damaged_archive_is_refused(self, shell, tmp_path):
         (tmp_path / "x.zip").write_bytes(b"nonsense")
-        ended = await membot(tmp_path, "import", "x.zip")
+        ended = shell(tmp_path, "import", "x.zip")
         assert ended.code == 1
         assert is_one_plain_sentence(ended.err)
 
-    async def test_an_existing_file_is_not_overwritten(self, home):
+    def test_an_existing_file_is_not_overwritten(self, shell, home):
         (home / "x.zip").write_text("mine")
-        ended = await membot(home, "export", ADA, "--output", "x.zip")
+        ended = shell(home, "export", ADA, "--output", "x.zip")
         assert ended.code == 2
         assert (home / "x.zip").read_text() == "mine"
 
-    async def test_a_conversation_can_be_reset_alone(self, home):
-        ended = await membot(home, "reset", ADA, "--conversation-only", "--yes")
+    def test_a_conversation_can_be_reset_alone(self, shell, home):
+        ended = shell(home, "reset", ADA, "--conversation-only", "--yes")
         assert ended.code == 0
-        shown = json.loads((await membot(home, "show", ADA, "--json")).out)
+        shown = json.loads(shell(home, "show", ADA, "--json").out)
         assert shown["messages"] > 0
 
-    async def test_forgetting_prints_a_receipt_and_leaves_no_trace_in_the_files(self, home):
-        ended = await membot(home, "forget", "console:local/ada", "--yes")
+    def test_forgetting_prints_a_receipt_and_leaves_no_trace_in_the_files(self, shell, home):
+        ended = shell(home, "forget", "console:local/ada", "--yes")
         assert ended.code == 0
         assert "Removed" in ended.out
         for file in home.glob("membot.db*"):
@@ -153,19 +193,19 @@ class TestActing:
 
 
 class TestBackups:
-    async def test_a_backup_can_be_put_back(self, home):
-        assert (await membot(home, "backup", "copy.db")).code == 0
-        await membot(home, "reset", ADA, "--yes")
-        ended = await membot(home, "restore", "copy.db", "--yes")
+    def test_a_backup_can_be_put_back(self, shell, home):
+        assert shell(home, "backup", "copy.db").code == 0
+        shell(home, "reset", ADA, "--yes")
+        ended = shell(home, "restore", "copy.db", "--yes")
         assert ended.code == 0
         assert "before-restore" in ended.out
-        assert "cello" in (await membot(home, "show", ADA)).out
+        assert "cello" in shell(home, "show", ADA).out
         assert (home / "membot.db").stat().st_mode & 0o077 == 0
 
-    async def test_what_is_no_sound_backup_is_refused_and_nothing_changes(self, home):
+    def test_what_is_no_sound_backup_is_refused_and_nothing_changes(self, shell, home):
         (home / "copy.db").write_bytes(b"nonsense")
         before = (home / "membot.db").read_bytes()
-        ended = await membot(home, "restore", "copy.db", "--yes")
+        ended = shell(home, "restore", "copy.db", "--yes")
         assert ended.code == 1
         assert is_one_plain_sentence(ended.err)
         assert (home / "membot.db").read_bytes() == before
@@ -181,10 +221,10 @@ class TestBackups:
         assert ended.code == 2
         assert is_one_plain_sentence(ended.err)
 
-    async def test_a_damaged_database_can_be_replaced(self, home):
-        await membot(home, "backup", "copy.db")
+    def test_a_damaged_database_can_be_replaced(self, shell, home):
+        shell(home, "backup", "copy.db")
         (home / "membot.db").write_bytes(b"SQLite format 3\x00" + b"?" * 9000)
-        assert (await membot(home, "restore", "copy.db", "--yes")).code == 0
+        assert shell(home, "restore", "copy.db", "--yes").code == 0
         connection = sqlite3.connect(home / "membot.db")
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         connection.close()
