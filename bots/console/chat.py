@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -162,17 +162,17 @@ class Chat:
             return
         request = self._request(speaker, parsed.spec, parsed.arguments, confirmed=confirmed)
         answer = await self._desk.commands.run(request)
-        if answer.confirm and await self._agreed(answer):
-            request = self._request(speaker, parsed.spec, parsed.arguments, confirmed=True)
-            answer = await self._desk.commands.run(request)
+        if answer.confirm and self._setting.interactive:
+            answer = await self._second_step(replace(request, confirmed=True), answer)
         self._desk.screen.command_answer(parsed.spec.words, speaker, _plain(answer))
 
-    async def _agreed(self, answer: CommandAnswer) -> bool:
-        if not self._setting.interactive:
-            return False
-        self._desk.screen.notice(f"{answer.text}\n{answer.confirm}? Type yes, or anything else.")
+    async def _second_step(self, request: CommandRequest, asked: CommandAnswer) -> CommandAnswer:
+        """Ask back, and carry on only with a yes."""
+        self._desk.screen.notice(f"{asked.text}\n{asked.confirm}? Type yes, or anything else.")
         line = await self._lines.next()
-        return isinstance(line, str) and line.strip().lower() in _YES
+        if isinstance(line, str) and line.strip().lower() in _YES:
+            return await self._desk.commands.run(request)
+        return CommandAnswer(text="Cancelled; nothing was changed.")
 
     def _event(self, speaker: str, text: str) -> IncomingEvent:
         event_id = str(ULID.from_datetime(self._desk.now()))

@@ -181,7 +181,8 @@ class RichScreen:
         from rich.markdown import Markdown  # noqa: PLC0415 - only for people
 
         self.working(active=False)
-        self._console.print(Markdown(text), style="cyan")
+        lines = text.replace("\n", "  \n")  # in a chat a line break is one
+        self._console.print(Markdown(lines), style="cyan")
 
 
 def _speaker(item: OutboxItem) -> str:
