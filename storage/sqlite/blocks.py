@@ -142,7 +142,7 @@ def history(connection: sqlite3.Connection, agent_id: str, label: str | None) ->
     """Every write of an agent's blocks, or of one of them, oldest first."""
     rows = connection.execute(
         "SELECT * FROM block_versions WHERE agent_id = :agent "
-        "AND (:label IS NULL OR label = :label) ORDER BY at, id",
+        "AND (:label IS NULL OR label = :label) ORDER BY at, label, version",
         {"agent": agent_id, "label": label},
     )
     return [
