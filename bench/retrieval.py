@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.tables import insert_messages, insert_passages, open_database
-from storage.embedder import ChildEmbedder
+from storage.embedder import ChildEmbedder, EmbedderLimits
 from storage.embedding_child import ChildCommand
 from storage.embedding_worker import MINILM
 from storage.sqlite.archival_index import ArchivalIndex, ArchivalQuery, IndexedPassage
@@ -50,12 +50,17 @@ class _Loop:
         self._loop.close()
 
 
+def _embedder() -> ChildEmbedder:
+    """Patient with a busy machine: a query that goes without its vector would spoil the figure."""
+    return ChildEmbedder(ChildCommand(model=MINILM), EmbedderLimits(query_seconds=60))
+
+
 class _Retriever(ABC):
     """One agent's memory of one tier, in a temporary database."""
 
     def __init__(self, *, with_vectors: bool) -> None:
         self._loop = _Loop()
-        self._embedder = ChildEmbedder(ChildCommand(model=MINILM)) if with_vectors else None
+        self._embedder = _embedder() if with_vectors else None
         self._folder = Path(tempfile.mkdtemp(prefix="membot-bench-"))
         self._stores = 0
         self._ids: list[str] = []
