@@ -15,8 +15,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storage.sqlite.store import SqliteStore
-
 from bench.report import report
 from bots.delivery import OutboxSender
 from engine.assembly import EnginePorts, build_dispatcher
@@ -27,6 +25,7 @@ from engine.openai_model import OpenAIChatModel
 from engine.records import IncomingEvent
 from engine.testing import RecordingDelivery
 from engine.tokens import TokenCounter, carried_data
+from storage.sqlite.store import SqliteStore
 from tests.engine.builders import dm_scope, event
 
 PORT = 9377
@@ -71,7 +70,7 @@ async def measure(agents: int, turns: int) -> dict[str, object]:
         base_url = f"http://127.0.0.1:{PORT}/v1"
         model = MeasuredModel(OpenAIChatModel(ModelConfig(model="fake", base_url=base_url)))
         delivery = RecordingDelivery()
-        sender = OutboxSender(store=store, delivery=delivery, now=now, hook=ignore)
+        sender = OutboxSender(delivery, store, now)
         ports = EnginePorts(
             store=store,
             model=model,
@@ -102,6 +101,7 @@ async def measure(agents: int, turns: int) -> dict[str, object]:
         }
         await dispatcher.close()
         await sender.close()
+        sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
         await store.close()
         await model.close()

@@ -8,6 +8,7 @@ only the parts that are not known to have arrived.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -79,10 +80,9 @@ class OutboxSender:
         while True:
             self._awake.clear()
             wait = await self._start_due()
-            try:
-                await asyncio.wait_for(self._awake.wait(), wait)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):  # not wait_for: on 3.11 it can swallow a cancellation
+                async with asyncio.timeout(wait):
+                    await self._awake.wait()
 
     async def settle(self) -> None:
         """Return when nothing is due and nothing under way; postponed replies may remain."""

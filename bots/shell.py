@@ -163,9 +163,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> 
     return print_lines([f"Backed up to {file}, and verified."])
 
 
-def restore(
-    file: Annotated[Path, typer.Argument(help="A file that backup made.")], yes: Yes = False
-) -> int:
+def restore(file: Annotated[Path, typer.Argument(help="A file that backup made.")]) -> int:
     """Put a backup in the database's place; the old one is kept beside it."""
     from bots.app import restore_database  # noqa: PLC0415 - late
     from bots.printing import print_lines  # noqa: PLC0415 - late
@@ -173,7 +171,6 @@ def restore(
 
     settings = load_settings()
     _readable(file)
-    _confirm(f"Replace {settings.database} by {file}?", yes=yes)
     kept = asyncio.run(restore_database(settings, file))
     return print_lines([f"Restored.{f' What was there is kept as {kept}.' if kept else ''}"])
 

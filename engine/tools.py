@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.store import MemoryStore
 
 HEARTBEAT = "request_heartbeat"
-_HEARTBEAT_HELP = "True: control returns to you right after the result, so that you can go on."
+_HEARTBEAT_HELP = "True: you get control back after the result."
 
 
 @dataclass(slots=True, kw_only=True)
