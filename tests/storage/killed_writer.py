@@ -1,0 +1,37 @@
+"""Runs turns for ever and says what is surely stored; killed by test_sqlite_kill."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from engine.testing import FixedClock
+from storage.sqlite.store import SqliteStore
+from tests.storage.builders import NOON, block, direct, passage, request, step, write
+
+
+async def run(path, first):
+    store = await SqliteStore.open(path, embedder=None, now=FixedClock(), exclusive=True)
+    number = first
+    while True:
+        await store.accept(request(f"question {number}", key=str(number)))
+        print("accepted", number, flush=True)
+        while turn := await store.next_turn(direct().agent_id):
+            human = await block(store, direct(), "human")
+            answer = f"answer to {(await store.turn_messages(turn))[0].text}"
+            await store.commit_step(
+                step(
+                    turn,
+                    says=[answer],
+                    replies=[answer],
+                    blocks=(write(human, answer),),
+                    passages=(passage(answer),),
+                )
+            )
+            print("answered", answer, flush=True)
+            (item,) = await store.outbox_due("slack", NOON, 1)
+            await store.mark_sending(item.id, NOON)
+            await store.mark_sent(item.id, "ref", NOON)
+        number += 1
+
+
+asyncio.run(run(Path(sys.argv[1]), int(sys.argv[2])))
