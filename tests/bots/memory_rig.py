@@ -72,9 +72,9 @@ class Memory:
         await self.store.accept(request)
         return await self.store.next_turn(where.agent_id)
 
-    async def reply(self, where, *texts):
+    async def reply(self, where, *texts, said="hello"):
         """A finished turn with these replies in the outbox."""
-        turn = await self.accept(where)
+        turn = await self.accept(where, said)
         commit = StepCommit(
             turn=turn,
             step=1,

@@ -31,7 +31,7 @@ def environment(**settings):
     """Our settings, and what a process needs at all."""
     kept = {
         name: os.environ[name]
-        for name in ("PATH", "HOME", "COVERAGE_PROCESS_START")
+        for name in ("PATH", "HOME", "COVERAGE_PROCESS_CONFIG")
         if name in os.environ
     }
     fixed = {"PYTHONPATH": str(ROOT), "USER": "ada", "MEMBOT_EMBEDDING_MODEL": "none"}

@@ -114,14 +114,15 @@ class TestShow:
 
 class TestSearch:
     async def test_finds_what_was_said_here(self, desk):
-        await desk.memory.accept(DM, "the harbour master is called Jens")
+        await desk.memory.reply(DM, said="the harbour master is called Jens")
         text = (await desk.run("memory search", arguments={"query": "harbour"})).text
         assert "Jens" in text
 
     async def test_does_not_find_what_was_said_elsewhere(self, desk):
-        await desk.memory.accept(DM, "the harbour master is called Jens")
-        await desk.memory.accept(ROOM_ADA, "hello")
+        await desk.memory.reply(DM, said="the harbour master is called Jens")
+        await desk.memory.reply(ROOM_ADA, said="the harbour is full")
         text = (await desk.run("memory search", ROOM_ADA, arguments={"query": "harbour"})).text
+        assert "the harbour is full" in text
         assert "Jens" not in text
 
     async def test_nothing_to_look_for_is_one_sentence(self, desk):
@@ -233,7 +234,7 @@ class TestReset:
 
 class TestForgetting:
     async def test_takes_two_steps_and_gives_a_receipt(self, desk):
-        await desk.memory.accept(DM, "my secret is plum")
+        await desk.memory.reply(DM, said="my secret is plum")
         first = await desk.run("memory forget-me")
         assert first.confirm
         assert (await desk.memory.store.counts(DM)).messages == 1
