@@ -84,7 +84,7 @@ class TestWrongUse:
 
     @pytest.mark.parametrize(
         "arguments",
-        [["reset", ADA], ["forget", "console:local/ada"], ["restore", "membot.db"]],
+        [["reset", ADA], ["forget", "console:local/ada"]],
     )
     def test_what_destroys_asks_and_without_a_terminal_refuses(self, shell, home, arguments):
         ended = shell(home, *arguments)
@@ -196,7 +196,7 @@ class TestBackups:
     def test_a_backup_can_be_put_back(self, shell, home):
         assert shell(home, "backup", "copy.db").code == 0
         shell(home, "reset", ADA, "--yes")
-        ended = shell(home, "restore", "copy.db", "--yes")
+        ended = shell(home, "restore", "copy.db")
         assert ended.code == 0
         assert "before-restore" in ended.out
         assert "cello" in shell(home, "show", ADA).out
@@ -205,7 +205,7 @@ class TestBackups:
     def test_what_is_no_sound_backup_is_refused_and_nothing_changes(self, shell, home):
         (home / "copy.db").write_bytes(b"nonsense")
         before = (home / "membot.db").read_bytes()
-        ended = shell(home, "restore", "copy.db", "--yes")
+        ended = shell(home, "restore", "copy.db")
         assert ended.code == 1
         assert is_one_plain_sentence(ended.err)
         assert (home / "membot.db").read_bytes() == before
@@ -217,14 +217,14 @@ class TestBackups:
             process.stdin.write(b"Hello\n")
             await process.stdin.drain()
             await process.stdout.readline()
-            ended = await membot(home, "restore", "copy.db", "--yes")
+            ended = await membot(home, "restore", "copy.db")
         assert ended.code == 2
         assert is_one_plain_sentence(ended.err)
 
     def test_a_damaged_database_can_be_replaced(self, shell, home):
         shell(home, "backup", "copy.db")
         (home / "membot.db").write_bytes(b"SQLite format 3\x00" + b"?" * 9000)
-        assert shell(home, "restore", "copy.db", "--yes").code == 0
+        assert shell(home, "restore", "copy.db").code == 0
         connection = sqlite3.connect(home / "membot.db")
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         connection.close()
