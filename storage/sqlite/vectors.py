@@ -25,12 +25,11 @@ async def make_anew(
     dimension = (await embedder.embed(["dimension"])).shape[1]
     await database.write(lambda c: start_model(c, embedder.model, dimension))
     total = await database.write(_queue_all)
-    done = 0
-    yield done, total
+    yield 0, total
     for index in (indexes.recall, indexes.archival):
-        while count := await _embed_some(database, index, embedder):
-            done += count
-            yield done, max(done, total)
+        while await _embed_some(database, index, embedder):
+            left = await database.read(_waiting)
+            yield max(total - left, 0), total
 
 
 def _queue_all(connection: sqlite3.Connection) -> int:
@@ -38,6 +37,11 @@ def _queue_all(connection: sqlite3.Connection) -> int:
         "INSERT OR IGNORE INTO search_queue (agent, seq) "
         "SELECT agent, seq FROM recall_rows UNION ALL SELECT agent, seq FROM archival_rows"
     )
+    return _waiting(connection)
+
+
+def _waiting(connection: sqlite3.Connection) -> int:
+    """Rows without a vector; what embeds new messages beside us takes its share of them."""
     return int(connection.execute("SELECT count(*) FROM search_queue").fetchone()[0])
 
 

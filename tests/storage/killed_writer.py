@@ -9,12 +9,17 @@ from storage.sqlite.store import SqliteStore
 from tests.storage.builders import NOON, block, direct, passage, request, step, write
 
 
+def say(kind, what):
+    sys.stdout.write(f"{kind} {what}\n")
+    sys.stdout.flush()
+
+
 async def run(path, first):
     store = await SqliteStore.open(path, embedder=None, now=FixedClock(), exclusive=True)
     number = first
     while True:
         await store.accept(request(f"question {number}", key=str(number)))
-        print("accepted", number, flush=True)
+        say("accepted", number)
         while turn := await store.next_turn(direct().agent_id):
             human = await block(store, direct(), "human")
             answer = f"answer to {(await store.turn_messages(turn))[0].text}"
@@ -27,7 +32,7 @@ async def run(path, first):
                     passages=(passage(answer),),
                 )
             )
-            print("answered", answer, flush=True)
+            say("answered", answer)
             (item,) = await store.outbox_due("slack", NOON, 1)
             await store.mark_sending(item.id, NOON)
             await store.mark_sent(item.id, "ref", NOON)

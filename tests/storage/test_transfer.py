@@ -287,6 +287,17 @@ class TestRefusal:
         assert await other.agents() == []
         assert await other.check() == []
 
+    async def test_a_member_that_is_not_the_one_of_the_manifest_is_refused(
+        self, exported, tmp_path
+    ):
+        file, _ = exported
+        bad = tmp_path / "bad.zip"
+        with zipfile.ZipFile(file) as old, zipfile.ZipFile(bad, "w") as new:
+            for name in old.namelist():
+                new.writestr(name, old.read(name).replace(b"zebra 1", b"zebra 7"))
+        with pytest.raises(ArchiveRefused, match="has changed"):
+            open_archive(bad)
+
     async def test_an_unchanged_copy_is_taken(self, exported, other, tmp_path):
         file, counts = exported
         copy = rebuilt(file, tmp_path / "copy.zip", lambda *_: None)
