@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from bench.report import report
@@ -20,7 +21,7 @@ from bots.delivery import OutboxSender
 from engine.assembly import EnginePorts, build_dispatcher
 from engine.chat_model import ModelReply, ModelRequest
 from engine.config import EngineConfig, ModelConfig
-from engine.hooks import ignore
+from engine.hooks import MemoryFlushed
 from engine.openai_model import OpenAIChatModel
 from engine.records import IncomingEvent
 from engine.testing import RecordingDelivery
@@ -70,13 +71,14 @@ async def measure(agents: int, turns: int) -> dict[str, object]:
         base_url = f"http://127.0.0.1:{PORT}/v1"
         model = MeasuredModel(OpenAIChatModel(ModelConfig(model="fake", base_url=base_url)))
         delivery = RecordingDelivery()
+        happened: list[object] = []
         sender = OutboxSender(delivery, store, now)
         ports = EnginePorts(
             store=store,
             model=model,
             counter=TokenCounter("fake", carried_data()),
             now=now,
-            hook=ignore,
+            hook=happened.append,
             on_commit=sender.wake,
             show_activity=delivery.show_activity,
         )
@@ -85,6 +87,7 @@ async def measure(agents: int, turns: int) -> dict[str, object]:
         await talk(dispatcher, agents, WARM_UP)
         model.seconds.clear()
         model.requests.clear()
+        happened.clear()
         started = time.perf_counter()
         walls = await talk(dispatcher, agents, turns)
         seconds = time.perf_counter() - started
@@ -97,7 +100,7 @@ async def measure(agents: int, turns: int) -> dict[str, object]:
                 1000 * (statistics.median(walls) - statistics.median(model.seconds)), 1
             ),
             "turns_per_second": round(len(walls) / seconds, 1),
-            "prefix_kept": kept(model) if agents == 1 else "",
+            "prefix_kept": kept(model, flushes(happened)) if agents == 1 else "",
         }
         await dispatcher.close()
         await sender.close()
@@ -125,13 +128,16 @@ async def talk(dispatcher: object, agents: int, turns: int) -> list[float]:
     return [wall for walls in each for wall in walls]
 
 
-def kept(model: MeasuredModel) -> str:
-    """Share of bytes of each request that the next one begins with."""
+def flushes(happened: list[object]) -> int:
+    """How often messages left a queue; the prefix is rebuilt then, and only then."""
+    return sum(isinstance(item, MemoryFlushed) for item in happened)
+
+
+def kept(model: MeasuredModel, flushed: int) -> str:
+    """Share of requests that begin with every byte of the one before, flushes set aside."""
     requests = [text for texts in model.requests.values() for text in texts]
-    shares = [
-        later.startswith(earlier) for earlier, later in zip(requests, requests[1:], strict=False)
-    ]
-    return f"{100 * sum(shares) / len(shares):.0f} %"
+    stable = sum(later.startswith(earlier) for earlier, later in pairwise(requests))
+    return f"{100 * stable / (len(requests) - 1 - flushed):.0f} %"
 
 
 async def wait_for_server() -> None:
