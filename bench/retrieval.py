@@ -1,8 +1,9 @@
 """The product's own search behind the three methods of a retrieval evaluation.
 
-Factories: `recall`, `recall_lexical`, `archival`, `archival_lexical`. Each stores what it is given
-in a temporary database as one agent's messages or passages, has them embedded by the background
-indexer, and searches as the agent's tool does. Run the evaluation from the checkout:
+Factories: `recall`, `recall_lexical`, `archival`, `archival_lexical`. Each opens a temporary
+database, has every turn accepted as a message (or stored as a passage) through the Store, waits for
+the vectors, and searches with the verb behind the agent's tool. Every store of the evaluation is an
+agent of its own in the one database. Run the evaluation from the checkout:
 
     python retrieval_eval.py locomo --data DATA --retriever bench/retrieval.py:recall
 """
@@ -11,26 +12,36 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
 import tempfile
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.tables import insert_messages, insert_passages, open_database
+from engine.records import (
+    ArchivalSearch,
+    IncomingEvent,
+    Message,
+    Passage,
+    RecallSearch,
+    Scope,
+    SearchPage,
+    StepCommit,
+)
+from engine.store import AcceptRequest
 from storage.embedder import ChildEmbedder, EmbedderLimits
 from storage.embedding_child import ChildCommand
 from storage.embedding_worker import MINILM
-from storage.sqlite.archival_index import ArchivalIndex, ArchivalQuery, IndexedPassage
-from storage.sqlite.embedding import EmbeddingIndexer
-from storage.sqlite.recall_index import Hits, IndexedMessage, RecallIndex, RecallQuery
-from storage.vectors import Floats
+from storage.sqlite.store import SqliteStore
 
-_AGENT = "bench"
-_CACHE_BYTES = 256 * 1024 * 1024
+_PATIENCE = EmbedderLimits(query_seconds=60)  # a loaded machine must not turn vectors off
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class _Loop:
@@ -50,148 +61,140 @@ class _Loop:
         self._loop.close()
 
 
-def _embedder() -> ChildEmbedder:
-    """Patient with a busy machine: a query that goes without its vector would spoil the figure."""
-    return ChildEmbedder(ChildCommand(model=MINILM), EmbedderLimits(query_seconds=60))
-
-
 class _Retriever(ABC):
-    """One agent's memory of one tier, in a temporary database."""
+    """One tier of memory of one agent after the other, in a temporary database."""
 
     def __init__(self, *, with_vectors: bool) -> None:
+        self._with_vectors = with_vectors
         self._loop = _Loop()
-        self._embedder = _embedder() if with_vectors else None
         self._folder = Path(tempfile.mkdtemp(prefix="membot-bench-"))
-        self._stores = 0
-        self._ids: list[str] = []
-        self._open()
+        self._agents = 1
+        self._store: SqliteStore = self._loop.run(self._open())
 
-    def _open(self) -> None:
-        self._stores += 1
-        self._connection = open_database(self._folder / f"{self._stores}.db")
-        self._make_index()
-
-    @abstractmethod
-    def _make_index(self) -> None: ...
-
-    @abstractmethod
-    def _store(self, turns: Sequence[dict[str, Any]]) -> None: ...
-
-    @abstractmethod
-    def _find(self, query: str, vector: Floats | None, count: int) -> Hits: ...
-
-    @property
-    @abstractmethod
-    def _index(self) -> RecallIndex | ArchivalIndex: ...
-
-    def _asked(self, query: str) -> str:
-        return query
+    async def _open(self) -> SqliteStore:
+        command = ChildCommand(model=MINILM)
+        embedder = ChildEmbedder(command, _PATIENCE) if self._with_vectors else None
+        file = self._folder / "membot.db"
+        return await SqliteStore.open(file, embedder=embedder, now=_now, synchronous="NORMAL")
 
     def index(self, turns: list[dict[str, Any]]) -> None:
-        """Store everything a store holds, and embed it."""
-        self._ids = [turn["id"] for turn in turns]
-        with self._connection:
-            self._store(turns)
-        if self._embedder is not None:
-            self._loop.run(self._embed_all(self._embedder))
+        """Store everything a store holds, and wait for its vectors."""
+        self._loop.run(self._index(turns))
 
-    async def _embed_all(self, embedder: ChildEmbedder) -> None:
-        await EmbeddingIndexer(
-            read=self._transaction,
-            write=self._transaction,
-            embedder=embedder,
-            indexes=[self._index],
-        ).drain()
-
-    async def _transaction(self, work: Callable[[sqlite3.Connection], Any]) -> Any:  # noqa: ANN401
-        with self._connection:
-            return work(self._connection)
+    async def _index(self, turns: list[dict[str, Any]]) -> None:
+        await self._keep(turns)
+        if self._with_vectors:
+            async for _ in self._store.reindex():
+                pass
 
     def search(self, query: str, k: int) -> list[str]:
         """The ids of at most k turns, best first."""
-        vector = None
-        if self._embedder is not None:
-            vector = self._loop.run(self._embedder.embed_query(self._asked(query)))
-            if vector is None:
-                raise RuntimeError(self._embedder.problem or "the embedder was not ready")
-        return [self._ids[seq - 1] for seq in self._find(query, vector, k).seqs]
+        page = self._loop.run(self._find(query, k))
+        return [hit.id.partition("|")[2] for hit in page.hits]
 
     def reset(self) -> None:
-        """Forget everything."""
-        self._connection.close()
-        self._open()
+        """Go on with another agent, which must not find what this one holds."""
+        self._agents += 1
 
     def close(self) -> None:
         """Remove the database and end the child process."""
-        if self._embedder is not None:
-            self._loop.run(self._embedder.close())
-        self._connection.close()
+        self._loop.run(self._store.close())
         self._loop.close()
         shutil.rmtree(self._folder)
 
+    def _scope(self, conversation: str = "main") -> Scope:
+        agent = f"bench:local/channel/{self._agents}"
+        return Scope(
+            tenant="bench:local",
+            agent_id=agent,
+            conversation_id=f"{agent}/{conversation}",
+            speaker="bench:local/someone",
+            audience="room",
+        )
+
+    def _id(self, turn: dict[str, Any]) -> str:
+        return f"{self._agents}|{turn['id']}"
+
+    async def _accept(self, turn: dict[str, Any], passages: Sequence[Passage] = ()) -> None:
+        """A turn as the adapters bring it, ended at once with what it stored."""
+        event = _event(turn, self._scope(_conversation(turn["session"])), self._id(turn))
+        request = AcceptRequest(
+            event=event,
+            message=_message(event),
+            turn_id=event.event_id,
+            blocks=(),
+            max_queued=10,
+            busy_notice="",
+            at=event.sent_at,
+        )
+        await self._store.accept(request)
+        running = await self._store.next_turn(event.scope.agent_id)
+        assert running is not None
+        done = StepCommit(turn=running, step=1, state="done", at=event.sent_at)
+        await self._store.commit_step(replace(done, passages=tuple(passages)))
+
+    @abstractmethod
+    async def _keep(self, turns: Sequence[dict[str, Any]]) -> None: ...
+
+    @abstractmethod
+    async def _find(self, query: str, count: int) -> SearchPage: ...
+
 
 class _Recall(_Retriever):
-    def _make_index(self) -> None:
-        self._recall = RecallIndex(cache_bytes=_CACHE_BYTES)
+    async def _keep(self, turns: Sequence[dict[str, Any]]) -> None:
+        for turn in turns:
+            await self._accept(turn)
 
-    @property
-    def _index(self) -> RecallIndex:
-        return self._recall
-
-    def _asked(self, query: str) -> str:
-        return self._recall.meaning_of(self._connection, _AGENT, query)
-
-    def _store(self, turns: Sequence[dict[str, Any]]) -> None:
-        texts = [_text(turn) for turn in turns]
-        seqs = insert_messages(self._connection, texts)
-        messages = [
-            IndexedMessage(
-                seq=seq,
-                agent_id=_AGENT,
-                conversation_id=_conversation(turn["session"]),
-                author_name=turn["speaker"],
-                text=text,
-                sent_at=datetime.fromisoformat(turn["said_at"]),
-            )
-            for seq, turn, text in zip(seqs, turns, texts, strict=True)
-        ]
-        self._recall.add(self._connection, messages)
-
-    def _find(self, query: str, vector: Floats | None, count: int) -> Hits:
-        model = MINILM if vector is not None else ""
-        asked = RecallQuery(agent_id=_AGENT, text=query, vector=vector, model=model)
-        return self._recall.search(self._connection, asked, count)
+    async def _find(self, query: str, count: int) -> SearchPage:
+        search = RecallSearch(query=query, page_size=count)
+        return await self._store.search_recall(self._scope(), search)
 
 
 class _Archival(_Retriever):
-    def _make_index(self) -> None:
-        self._archival = ArchivalIndex(cache_bytes=_CACHE_BYTES)
+    async def _keep(self, turns: Sequence[dict[str, Any]]) -> None:
+        opener = {**turns[0], "id": "opener", "text": "Please keep these."}
+        await self._accept(opener, [self._passage(turn) for turn in turns])
 
-    @property
-    def _index(self) -> ArchivalIndex:
-        return self._archival
+    def _passage(self, turn: dict[str, Any]) -> Passage:
+        title, _, text = turn["text"].partition("\n")
+        created_at = datetime.fromisoformat(turn["said_at"])
+        shown = {"title": title, "text": text} if text else {"text": title}
+        return Passage(id=self._id(turn), created_at=created_at, **shown)
 
-    def _store(self, turns: Sequence[dict[str, Any]]) -> None:
-        pieces = [turn["text"].partition("\n") for turn in turns]
-        rows = [(title, text) if text else ("", title) for title, _, text in pieces]
-        seqs = insert_passages(self._connection, rows)
-        passages = [
-            IndexedPassage(
-                seq=seq,
-                agent_id=_AGENT,
-                title=title,
-                text=text,
-                tags=(),
-                created_at=datetime.fromisoformat(turn["said_at"]),
-            )
-            for seq, turn, (title, text) in zip(seqs, turns, rows, strict=True)
-        ]
-        self._archival.add(self._connection, passages)
+    async def _find(self, query: str, count: int) -> SearchPage:
+        search = ArchivalSearch(query=query, page_size=count)
+        return await self._store.search_archival(self._scope(), search)
 
-    def _find(self, query: str, vector: Floats | None, count: int) -> Hits:
-        model = MINILM if vector is not None else ""
-        asked = ArchivalQuery(agent_id=_AGENT, text=query, vector=vector, model=model)
-        return self._archival.search(self._connection, asked, count)
+
+def _event(turn: dict[str, Any], scope: Scope, key: str) -> IncomingEvent:
+    return IncomingEvent(
+        event_id=key,
+        source_key=key,
+        scope=scope,
+        place=scope.conversation_id,
+        place_name="bench",
+        address="{}",
+        speaker_name=turn["speaker"],
+        text=_text(turn),
+        sent_at=datetime.fromisoformat(turn["said_at"]),
+    )
+
+
+def _message(event: IncomingEvent) -> Message:
+    return Message(
+        id=event.event_id,
+        scope=event.scope,
+        turn_id=event.event_id,
+        role="user",
+        kind=event.kind,
+        author=event.scope.speaker,
+        author_name=event.speaker_name,
+        text=event.text,
+        payload="{}",
+        tokens=0,
+        source_key=event.source_key,
+        sent_at=event.sent_at,
+    )
 
 
 def _text(turn: dict[str, Any]) -> str:
@@ -203,7 +206,7 @@ def _text(turn: dict[str, Any]) -> str:
 def _conversation(session: str) -> str:
     """Sessions "1", "2" are sittings of one conversation, told apart by the gap between them."""
     conversation, _, number = session.rpartition("/")
-    return conversation if number.isdigit() else session
+    return (conversation or "main") if number.isdigit() else session
 
 
 def recall() -> _Recall:

@@ -43,16 +43,15 @@ class MeasuredModel:
         self._model = model
         self.name = model.name
         self.seconds: list[float] = []
-        self.requests: dict[str, list[str]] = {}
+        self.requests: list[str] = []
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Pass it on, and remember."""
         started = time.perf_counter()
         reply = await self._model.complete(request)
         self.seconds.append(time.perf_counter() - started)
-        self.requests.setdefault(request.system[-1:], []).append(
-            request.system + "".join(request.messages)
-        )
+        if request.purpose == "turn":
+            self.requests.append(request.system + "".join(request.messages))
         return reply
 
     async def close(self) -> None:
@@ -135,9 +134,8 @@ def flushes(happened: list[object]) -> int:
 
 def kept(model: MeasuredModel, flushed: int) -> str:
     """Share of requests that begin with every byte of the one before, flushes set aside."""
-    requests = [text for texts in model.requests.values() for text in texts]
-    stable = sum(later.startswith(earlier) for earlier, later in pairwise(requests))
-    return f"{100 * stable / (len(requests) - 1 - flushed):.0f} %"
+    stable = sum(later.startswith(earlier) for earlier, later in pairwise(model.requests))
+    return f"{100 * stable / (len(model.requests) - 1 - flushed):.0f} %"
 
 
 async def wait_for_server() -> None:
