@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from storage.sqlite.store import SqliteStore
 
 from engine.assembly import EnginePorts, build_dispatcher
 from engine.config import EngineConfig
 from engine.testing import FixedClock, ScriptedChatModel, call
 from engine.tokens import TokenCounter
+from storage.sqlite.store import SqliteStore
 from tests.engine.builders import dm_scope, event
 
 

@@ -23,7 +23,7 @@ class TestAppending:
         assert append_line(block(), "x").version == 4
 
     def test_refuses_what_does_not_fit_and_names_the_numbers(self):
-        with pytest.raises(ModelMistake, match="at most 100 characters.*asks for 130"):
+        with pytest.raises(ModelMistake, match=r"at most 100 characters.*asks for 130"):
             append_line(block(), "x" * 130)
 
     def test_refuses_an_empty_line(self):
