@@ -13,9 +13,7 @@ import typer
 
 from bots import shell
 from engine.errors import (
-    ArchiveRefused,
     BadRequest,
-    BadSettings,
     MembotError,
     ModelUnavailable,
     PersonError,
@@ -111,11 +109,8 @@ def _usage_sentence(problem: BaseException) -> str:
 
 
 def _exit_code(problem: MembotError) -> int:
-    if isinstance(problem, BadSettings | BadRequest):
-        return WRONG_USE
-    if isinstance(problem, PersonError | ArchiveRefused | ModelUnavailable):
-        return NO
-    return WRONG_USE
+    is_a_no = isinstance(problem, PersonError | ModelUnavailable)
+    return NO if is_a_no and not isinstance(problem, BadRequest) else WRONG_USE
 
 
 def _unforeseen(problem: Exception) -> str:

@@ -161,7 +161,7 @@ class TestActing:
     def test_a_damaged_archive_is_refused(self, shell, tmp_path):
         (tmp_path / "x.zip").write_bytes(b"nonsense")
         ended = shell(tmp_path, "import", "x.zip")
-        assert ended.code == 1
+        assert ended.code == 2
         assert is_one_plain_sentence(ended.err)
 
     def test_an_existing_file_is_not_overwritten(self, shell, home):
@@ -206,7 +206,7 @@ class TestBackups:
         (home / "copy.db").write_bytes(b"nonsense")
         before = (home / "membot.db").read_bytes()
         ended = shell(home, "restore", "copy.db")
-        assert ended.code == 1
+        assert ended.code == 2
         assert is_one_plain_sentence(ended.err)
         assert (home / "membot.db").read_bytes() == before
         assert not list(home.glob("*restoring*"))
