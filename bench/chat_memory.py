@@ -9,15 +9,13 @@ one annotated evidence turn. The data stays where it is and is never copied.
 
 import argparse
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from bench.report import report
+from bench.terminal import Terminal
 
 ASKER = "Interviewer"
 _ADVERSARIAL = 5
@@ -58,23 +56,9 @@ def _one_line(turn: dict) -> str:
 
 def _chat(lines: list[str], settings: dict[str, str], pause: float) -> list[dict]:
     """Say the lines to a terminal of its own; its answers, one a line."""
-    command = [sys.executable, "-m", "bots", "chat", "--channel", "lounge", "--json"]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | settings,
-        text=True,
-    ) as process:
-        answers = []
-        for line in lines:
-            process.stdin.write(line + "\n")
-            process.stdin.flush()
-            answers.append(json.loads(process.stdout.readline()))
+    with Terminal("--channel", "lounge", **settings) as terminal:
+        answers = [terminal.say(line) for line in lines]
         time.sleep(pause)
-        process.stdin.close()
-        process.wait()
     return answers
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from bench.report import report
+from bench.terminal import Terminal
 
 RUNS = 5
 MESSAGES = 200
@@ -19,53 +20,28 @@ PORT = 9378
 WITH_EMBEDDINGS = "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def chat(folder: str, **settings: str) -> subprocess.Popen[str]:
+def terminal(folder: str, settings: dict[str, str]) -> Terminal:
     """A terminal chat on a database in a folder."""
-    environment = os.environ | {"MEMBOT_DATABASE_URL": f"sqlite:///{folder}/membot.db"} | settings
-    return subprocess.Popen(
-        [sys.executable, "-m", "bots", "chat", "--json"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        text=True,
-    )
+    return Terminal(**{"MEMBOT_DATABASE_URL": f"sqlite:///{folder}/membot.db", **settings})
 
 
-def say(process: subprocess.Popen[str], text: str) -> None:
-    """Say a line and read its answer."""
-    process.stdin.write(f"{text}\n")
-    process.stdin.flush()
-    process.stdout.readline()
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """Close the terminal."""
-    process.stdin.close()
-    process.wait()
-
-
-def first_answer(**settings: str) -> float:
+def first_answer(settings: dict[str, str]) -> float:
     """Seconds from the start of the process to its first answer, a median."""
     seconds = []
     for _ in range(RUNS):
-        with tempfile.TemporaryDirectory() as folder:
-            started = time.perf_counter()
-            process = chat(folder, **settings)
-            say(process, "Hello, I am here")
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder, terminal(folder, settings) as chat:
+            chat.say("Hello, I am here")
             seconds.append(time.perf_counter() - started)
-            end(process)
     return statistics.median(seconds)
 
 
-def resident_megabytes(**settings: str) -> float:
+def resident_megabytes(settings: dict[str, str]) -> float:
     """Resident memory after so many messages."""
-    with tempfile.TemporaryDirectory() as folder:
-        process = chat(folder, **settings)
+    with tempfile.TemporaryDirectory() as folder, terminal(folder, settings) as chat:
         for number in range(MESSAGES):
-            say(process, f"I like the number {number}")
-        pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-        end(process)
+            chat.say(f"I like the number {number}")
+        pages = int(Path(f"/proc/{chat.process.pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
@@ -86,8 +62,8 @@ def main() -> None:
                 [
                     {
                         "set_up": name,
-                        "first_answer_seconds": round(first_answer(**settings), 2),
-                        "memory_mb_after_200_messages": round(resident_megabytes(**settings)),
+                        "first_answer_seconds": round(first_answer(settings), 2),
+                        "memory_mb_after_200_messages": round(resident_megabytes(settings)),
                     }
                     for name, settings in rows
                 ],

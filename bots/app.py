@@ -193,9 +193,9 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         AlreadyRunning: Another process runs turns on it.
         StoreUnavailable: The database cannot be used.
     """
-    store = await open_store(settings, exclusive=True)
     config = settings.engine_config()
     model = build_model(config, offline=settings.offline)
+    store, _ = await asyncio.gather(open_store(settings, exclusive=True), model.warm_up())
     switchboard = Switchboard(store, utc_now, hook)
     dispatcher = _dispatcher(store, model, config, switchboard, hook)
     info = StatusInfo(

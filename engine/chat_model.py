@@ -75,6 +75,10 @@ class ChatModel(Protocol):
         """
         ...
 
+    async def warm_up(self) -> None:
+        """Load beforehand what the first answer would have to wait for; sends nothing."""
+        ...
+
     async def close(self) -> None:
         """Close connections."""
         ...

@@ -41,6 +41,9 @@ class OfflineChatModel:
         )
         return ModelReply(content=None, tool_calls=calls, usage=usage)
 
+    async def warm_up(self) -> None:
+        """Nothing to load."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -126,6 +126,9 @@ class ScriptedChatModel:
             raise reply
         return reply
 
+    async def warm_up(self) -> None:
+        """Nothing to load."""
+
     async def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
