@@ -29,12 +29,7 @@ class Terminal:
         """It is running already."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End of input; the process answers what waits, and ends."""
         self.process.stdin.close()
         self.process.wait()
