@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,9 +85,13 @@ class _Retriever(ABC):
 
     async def _index(self, turns: list[dict[str, Any]]) -> None:
         await self._keep(turns)
-        if self._with_vectors:
-            async for _ in self._store.reindex():
-                pass
+        while self._with_vectors and self._waiting():
+            await asyncio.sleep(0.1)
+
+    def _waiting(self) -> int:
+        """Rows that the background has not embedded yet."""
+        with closing(sqlite3.connect(self._folder / "membot.db")) as connection:
+            return int(connection.execute("SELECT count(*) FROM search_queue").fetchone()[0])
 
     def search(self, query: str, k: int) -> list[str]:
         """The ids of at most k turns, best first."""
