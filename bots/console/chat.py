@@ -16,7 +16,7 @@ from bots.console.adapter import ConsoleAdapter
 from bots.console.lines import LONGEST_LINE_CHARS, LineSource, TooLong
 from bots.console.screen import Screen
 from bots.routing import Origin, clean_name, principal_key, scope_of
-from bots.slack_bot.parsing import parse
+from bots.typed_commands import parse
 from engine.errors import BadRequest, StoreUnavailable
 from engine.records import IncomingEvent, Scope
 from engine.turn import TurnResult

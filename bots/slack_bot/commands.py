@@ -12,9 +12,9 @@ from bots.slack_bot.background import Background
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.directory import Directory
 from bots.slack_bot.events import SlackMessage
-from bots.slack_bot.parsing import parse, words_of
 from bots.slack_bot.recent import Recent
 from bots.slack_bot.render import people_in, readable
+from bots.typed_commands import parse, words_of
 from engine.errors import BadRequest, MembotError
 
 SLASH = "/membot"
