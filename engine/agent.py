@@ -4,6 +4,7 @@ An agent is not an object that lives between turns: it is its stored blocks, mes
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from ulid import ULID
@@ -69,6 +70,7 @@ class Reception:
 
     async def request(self, event: IncomingEvent) -> AcceptRequest:
         """All that is stored for an event, its tokens counted off the event loop."""
+        event = _storable(event)
         now = self._now()
         turn_id = str(ULID.from_datetime(now))
         return AcceptRequest(
@@ -101,3 +103,13 @@ class Reception:
             place=event.place_name,
             sent_at=event.sent_at,
         )
+
+
+def _storable(event: IncomingEvent) -> IncomingEvent:
+    """The event without half characters (lone surrogates), which UTF-8 cannot hold."""
+    text, name = (_whole(item) for item in (event.text, event.speaker_name))
+    return replace(event, text=text, speaker_name=name)
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -69,6 +69,7 @@ class Summarizer:
             old: What stands for the messages before, when there is something.
             leaving: Messages that leave, oldest first; at least one.
         """
+        read_at = self._now()  # before the model is asked: an erasure meanwhile outdates it
         lines = [self._line(message) for message in leaving if message.text.strip()]
         usage: list[TokenUsage] = []
         text = await self._ask(old, lines, usage) if lines else (old.text if old else "")
@@ -82,7 +83,7 @@ class Summarizer:
             through_seq=leaving[-1].seq,
             tokens=tokens,
             mechanical=mechanical,
-            created_at=self._now(),
+            created_at=read_at,
         )
         return Summarized(summary=summary, usage=tuple(usage))
 
