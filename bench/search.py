@@ -207,8 +207,8 @@ def beside_sqlite_vec(folder: Path, corpus: Corpus) -> tuple[float, float] | Non
     """The same vectors in sqlite-vec; None where it cannot be loaded."""
     if not all(importlib.util.find_spec(name) for name in ("apsw", "sqlite_vec")):
         return None
-    import apsw  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
-    import sqlite_vec  # noqa: PLC0415
+    import apsw  # type: ignore[import-not-found,unused-ignore]
+    import sqlite_vec
 
     connection = apsw.Connection(str(folder / "vec.db"))
     connection.enable_load_extension(True)

@@ -58,7 +58,7 @@ async def open_store(settings: Settings, *, exclusive: bool, embeddings: bool = 
         exclusive: Whether turns will run: then this process must be the only one.
         embeddings: Whether searches by meaning or new vectors may be needed.
     """
-    from storage.sqlite.store import SqliteStore  # noqa: PLC0415 - heavy
+    from storage.sqlite.store import SqliteStore
 
     embedder = build_embedder(settings) if embeddings else None
     return await SqliteStore.open(
@@ -70,15 +70,15 @@ def build_embedder(settings: Settings) -> "Embedder | None":
     """What makes vectors; None when search goes by words alone."""
     if settings.embedding_model is None:
         return None
-    from storage.embedder import ChildEmbedder  # noqa: PLC0415 - heavy
-    from storage.embedding_child import ChildCommand  # noqa: PLC0415 - heavy
+    from storage.embedder import ChildEmbedder
+    from storage.embedding_child import ChildCommand
 
     return ChildEmbedder(ChildCommand(model=settings.embedding_model))
 
 
 async def embedding_problem(settings: Settings) -> str | None:
     """Why the configured embedding model makes no vectors, or None when it does."""
-    from storage.embedder import NoVectorsError  # noqa: PLC0415 - heavy
+    from storage.embedder import NoVectorsError
 
     embedder = build_embedder(settings)
     if embedder is None:
@@ -102,7 +102,7 @@ async def restore_database(settings: Settings, backup: Path) -> Path | None:
         ArchiveRefused: The backup is damaged or of something else; nothing was changed.
         AlreadyRunning: The bot runs on this database.
     """
-    from storage.sqlite.database import hold_lock  # noqa: PLC0415 - heavy
+    from storage.sqlite.database import hold_lock
 
     target = settings.database
     candidate = target.with_name(f"{target.name}.restoring")
@@ -119,7 +119,7 @@ async def restore_database(settings: Settings, backup: Path) -> Path | None:
 
 
 async def _verify(file: Path) -> None:
-    from storage.sqlite.store import SqliteStore  # noqa: PLC0415 - heavy
+    from storage.sqlite.store import SqliteStore
 
     try:
         store = await SqliteStore.open(file, embedder=None, now=utc_now, exclusive=False)
@@ -154,10 +154,10 @@ def _swap(candidate: Path, target: Path) -> Path | None:
 def build_model(config: EngineConfig, *, offline: bool) -> ChatModel:
     """The chat model, or the demo brain where no endpoint is set."""
     if offline:
-        from engine.offline_model import OfflineChatModel  # noqa: PLC0415 - only when used
+        from engine.offline_model import OfflineChatModel
 
         return OfflineChatModel()
-    from engine.openai_model import OpenAIChatModel  # noqa: PLC0415 - heavy
+    from engine.openai_model import OpenAIChatModel
 
     return OpenAIChatModel(config.model)
 
@@ -267,7 +267,7 @@ async def _web(
     if settings.web is None:
         yield
         return
-    from bots.web.server import Mountable, WebListener, WebParts  # noqa: PLC0415 - heavy
+    from bots.web.server import Mountable, WebListener, WebParts
 
     by_http = [one for one in adapters if settings.slack_http and isinstance(one, Mountable)]
     parts = WebParts(
@@ -302,8 +302,8 @@ def stop_signals(on_interrupt: Callable[[], None] | None = None) -> Iterator[asy
 def _dispatcher(
     store: Store, model: ChatModel, config: EngineConfig, switchboard: Switchboard, hook: Hook
 ) -> "Dispatcher":
-    from engine.assembly import EnginePorts, build_dispatcher  # noqa: PLC0415 - heavy
-    from engine.tokens import TokenCounter, carried_data  # noqa: PLC0415 - heavy
+    from engine.assembly import EnginePorts, build_dispatcher
+    from engine.tokens import TokenCounter, carried_data
 
     ports = EnginePorts(
         store=store,
@@ -318,7 +318,7 @@ def _dispatcher(
 
 
 def _discord(settings: Settings, engine: Engine) -> Adapter:
-    from bots.discord_bot.adapter import DiscordAdapter  # noqa: PLC0415 - heavy
+    from bots.discord_bot.adapter import DiscordAdapter
 
     return DiscordAdapter(
         token=reveal(settings.env.discord_token) or "",
@@ -332,7 +332,7 @@ def _discord(settings: Settings, engine: Engine) -> Adapter:
 
 
 def _slack(settings: Settings, engine: Engine) -> Adapter:
-    from bots.slack_bot.adapter import SlackAdapter  # noqa: PLC0415 - heavy
+    from bots.slack_bot.adapter import SlackAdapter
 
     return SlackAdapter(
         bot_token=reveal(settings.env.slack_bot_token) or "",

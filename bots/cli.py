@@ -43,9 +43,9 @@ def chat(
     as_json: AsJson = False,
 ) -> int:
     """Talk to the bot in this terminal; piped in, every line is one message."""
-    from bots.console.session import ChatOptions, run_chat  # noqa: PLC0415 - late
-    from bots.observing import set_up_logging  # noqa: PLC0415 - late
-    from bots.settings import default_user, load_settings  # noqa: PLC0415 - late
+    from bots.console.session import ChatOptions, run_chat
+    from bots.observing import set_up_logging
+    from bots.settings import default_user, load_settings
 
     settings = load_settings()
     level = settings.env.membot_log_level
@@ -57,9 +57,9 @@ def chat(
 @app.command()
 def run() -> int:
     """Serve Discord and Slack until stopped."""
-    from bots.app import run_bot  # noqa: PLC0415 - late
-    from bots.observing import set_up_logging  # noqa: PLC0415 - late
-    from bots.settings import load_settings  # noqa: PLC0415 - late
+    from bots.app import run_bot
+    from bots.observing import set_up_logging
+    from bots.settings import load_settings
 
     settings = load_settings()
     set_up_logging(settings.env.membot_log_level)
@@ -70,7 +70,7 @@ def run() -> int:
 @app.command()
 def doctor(as_json: AsJson = False) -> int:
     """Check the set-up, one line each with its fix."""
-    from bots.doctor import examine, print_report  # noqa: PLC0415 - late
+    from bots.doctor import examine, print_report
 
     checks = asyncio.run(examine())
     print_report(checks, as_json=as_json)

@@ -126,7 +126,7 @@ def _disk(settings: Settings) -> Check:
 
 
 async def _database(settings: Settings) -> list[Check]:
-    from bots.app import open_store  # noqa: PLC0415 - late
+    from bots.app import open_store
 
     store = await open_store(settings, exclusive=False, embeddings=False)
     try:
@@ -139,7 +139,7 @@ async def _database(settings: Settings) -> list[Check]:
 
 
 async def _model(settings: Settings) -> list[Check]:
-    from bots.app import build_model  # noqa: PLC0415 - late
+    from bots.app import build_model
 
     if settings.offline:
         fix = "Set OPENAI_API_KEY or OPENAI_BASE_URL for a language model."
@@ -157,7 +157,7 @@ async def _model(settings: Settings) -> list[Check]:
 
 
 async def _calls_tool(complete: Callable[[Any], Awaitable[Any]]) -> bool:
-    from engine.chat_model import ModelRequest, ToolSpec  # noqa: PLC0415 - late
+    from engine.chat_model import ModelRequest, ToolSpec
 
     schema = {
         "type": "object",
@@ -180,7 +180,7 @@ async def _calls_tool(complete: Callable[[Any], Awaitable[Any]]) -> bool:
 
 
 async def _embedding(settings: Settings) -> list[Check]:
-    from bots.app import embedding_problem  # noqa: PLC0415 - late
+    from bots.app import embedding_problem
 
     name = "embedding model"
     if settings.embedding_model is None:
@@ -267,7 +267,7 @@ def _bearer(token: str) -> dict[str, str]:
 
 async def _ask(method: str, url: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
     """Status and JSON object of an HTTP answer; 0 and nothing when there was none."""
-    import aiohttp  # noqa: PLC0415 - late
+    import aiohttp
 
     timeout = aiohttp.ClientTimeout(total=10)
     try:

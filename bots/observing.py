@@ -71,7 +71,7 @@ class Metrics:
     """Counts of what happened, in a registry of its own; its ``hook`` fills it."""
 
     def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415 - late
+        from prometheus_client import CollectorRegistry, Counter, Histogram
 
         self._registry = CollectorRegistry()
         registry = self._registry
@@ -111,7 +111,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """All counts in Prometheus' text format."""
-        from prometheus_client import generate_latest  # noqa: PLC0415 - late
+        from prometheus_client import generate_latest
 
         return generate_latest(self._registry)
 

@@ -100,8 +100,8 @@ def audit_lines(rows: Sequence[AuditRow]) -> list[str]:
 
 async def progress(what: str, steps: AsyncIterator[tuple[int, int]]) -> int:
     """Show a bar on standard error while something runs; how much was done."""
-    from rich.console import Console  # noqa: PLC0415 - late
-    from rich.progress import Progress  # noqa: PLC0415 - late
+    from rich.console import Console
+    from rich.progress import Progress
 
     finished = 0
     with Progress(console=Console(stderr=True)) as bar:

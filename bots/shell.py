@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def agents(as_json: AsJson = False) -> int:
     """List agents with kind, place, counts and last activity."""
-    from bots.printing import agent_lines, print_json, print_lines  # noqa: PLC0415 - late
+    from bots.printing import agent_lines, print_json, print_lines
 
     found = _with_operations(lambda operations: operations.agents())
     if as_json:
@@ -56,8 +56,8 @@ def agents(as_json: AsJson = False) -> int:
 
 def show(agent: Agent, as_json: AsJson = False) -> int:
     """Show an agent's core memory, counts and context gauge."""
-    from bots.printing import print_json, print_lines, view_json, view_lines  # noqa: PLC0415 - late
-    from bots.settings import load_settings  # noqa: PLC0415 - late
+    from bots.printing import print_json, print_lines, view_json, view_lines
+    from bots.settings import load_settings
 
     view = _with_operations(lambda operations: operations.show(agent))
     size = load_settings().env.membot_context_tokens
@@ -71,8 +71,8 @@ def search(
     as_json: AsJson = False,
 ) -> int:
     """Search as the agent itself does."""
-    from bots.operations import agent_scope  # noqa: PLC0415 - late
-    from bots.printing import page_lines, print_json, print_lines  # noqa: PLC0415 - late
+    from bots.operations import agent_scope
+    from bots.printing import page_lines, print_json, print_lines
 
     if tier not in {"recall", "archival"}:
         raise BadRequest("--in takes recall or archival.")
@@ -109,7 +109,7 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check and count.")] = False,
 ) -> int:
     """Read an archive, whole or not at all."""
-    from bots.operations import plain_key  # noqa: PLC0415 - late
+    from bots.operations import plain_key
 
     _readable(file)
     target = plain_key(key) if key else None
@@ -127,8 +127,8 @@ def reset(
     yes: Yes = False,
 ) -> int:
     """Wipe an agent's memory, or only its conversations' windows."""
-    from bots.operations import receipt_text  # noqa: PLC0415 - late
-    from bots.printing import print_lines  # noqa: PLC0415 - late
+    from bots.operations import receipt_text
+    from bots.printing import print_lines
 
     agent_id = _with_operations(lambda operations: operations.resolve(agent))
     what = "the context windows of" if conversation_only else "everything remembered by"
@@ -144,8 +144,8 @@ def forget(
     yes: Yes = False,
 ) -> int:
     """Erase everything about one person and print a receipt."""
-    from bots.operations import receipt_text  # noqa: PLC0415 - late
-    from bots.printing import print_lines  # noqa: PLC0415 - late
+    from bots.operations import receipt_text
+    from bots.printing import print_lines
 
     if not _PRINCIPAL.fullmatch(principal):
         raise BadRequest("Name the person by key, such as discord:111/222 or console:local/ada.")
@@ -156,7 +156,7 @@ def forget(
 
 def backup(file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> int:
     """Write a verified copy of the database, also while the bot runs."""
-    from bots.printing import print_lines  # noqa: PLC0415 - late
+    from bots.printing import print_lines
 
     _writable(file)
     _with_operations(lambda operations: operations.backup(file))
@@ -165,9 +165,9 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> 
 
 def restore(file: Annotated[Path, typer.Argument(help="A file that backup made.")]) -> int:
     """Put a backup in the database's place; the old one is kept beside it."""
-    from bots.app import restore_database  # noqa: PLC0415 - late
-    from bots.printing import print_lines  # noqa: PLC0415 - late
-    from bots.settings import load_settings  # noqa: PLC0415 - late
+    from bots.app import restore_database
+    from bots.printing import print_lines
+    from bots.settings import load_settings
 
     settings = load_settings()
     _readable(file)
@@ -177,7 +177,7 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that backup made."
 
 def reindex() -> int:
     """Make all vectors anew with the configured model."""
-    from bots.printing import print_lines, progress  # noqa: PLC0415 - late
+    from bots.printing import print_lines, progress
 
     done = _with_store(lambda store: progress("Embedding", store.reindex()), embeddings=True)
     return print_lines([f"{done} texts embedded."])
@@ -188,7 +188,7 @@ def usage(
     as_json: AsJson = False,
 ) -> int:
     """Tokens by day, model and purpose."""
-    from bots.printing import print_json, print_lines, usage_lines  # noqa: PLC0415 - late
+    from bots.printing import print_json, print_lines, usage_lines
 
     rows = _with_operations(lambda operations: operations.usage(days))
     if as_json:
@@ -201,7 +201,7 @@ def audit(
     as_json: AsJson = False,
 ) -> int:
     """Who did what, newest first."""
-    from bots.printing import audit_lines, print_json, print_lines  # noqa: PLC0415 - late
+    from bots.printing import audit_lines, print_json, print_lines
 
     rows = _with_operations(lambda operations: operations.audit(limit))
     if as_json:
@@ -210,17 +210,17 @@ def audit(
 
 
 def _with_operations(act: "Callable[[Operations], Awaitable[T]]", *, embeddings: bool = False) -> T:
-    from bots.app import utc_now  # noqa: PLC0415 - late
-    from bots.operations import Operations  # noqa: PLC0415 - late
+    from bots.app import utc_now
+    from bots.operations import Operations
 
     return _with_store(lambda store: act(Operations(store, utc_now)), embeddings=embeddings)
 
 
 def _with_store(act: "Callable[[Store], Awaitable[T]]", *, embeddings: bool = False) -> T:
     """Run one act on the configured database, beside a running bot."""
-    from bots.app import open_store  # noqa: PLC0415 - late
-    from bots.observing import set_up_logging  # noqa: PLC0415 - late
-    from bots.settings import load_settings  # noqa: PLC0415 - late
+    from bots.app import open_store
+    from bots.observing import set_up_logging
+    from bots.settings import load_settings
 
     settings = load_settings()
     set_up_logging("WARNING")
@@ -236,8 +236,8 @@ def _with_store(act: "Callable[[Store], Awaitable[T]]", *, embeddings: bool = Fa
 
 
 def _counts(sentence: str, counts: dict[str, int]) -> int:
-    from bots.operations import counts_text  # noqa: PLC0415 - late
-    from bots.printing import print_lines  # noqa: PLC0415 - late
+    from bots.operations import counts_text
+    from bots.printing import print_lines
 
     return print_lines([f"{sentence}: {counts_text(counts)}."])
 

@@ -134,7 +134,7 @@ class OpenAIChatModel:
     async def _ask(
         self, client: "OpenAIClient", request: ModelRequest, model: str, dialect: Dialect
     ) -> "Answer | Refused":
-        from engine.openai_client import Refused  # noqa: PLC0415 - loaded with the client
+        from engine.openai_client import Refused
 
         try:
             body = await client.post(request_body(request, model, dialect))
@@ -147,6 +147,6 @@ class OpenAIChatModel:
 
 
 def _build_client(config: ModelConfig) -> "OpenAIClient":
-    from engine.openai_client import OpenAIClient  # noqa: PLC0415 - takes half a second
+    from engine.openai_client import OpenAIClient
 
     return OpenAIClient(config)

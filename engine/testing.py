@@ -164,7 +164,7 @@ class HashEmbedder:
         self.ready = False
 
     def _vectors(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        import numpy as np  # noqa: PLC0415 - only tests with vectors pay for it
+        import numpy as np
 
         vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
         for row, text in enumerate(texts):

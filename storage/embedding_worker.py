@@ -67,8 +67,8 @@ def check_weights(weights: Path, sha256: str) -> None:
 
 
 def _cached(model: str, cache: str | None) -> Path | None:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - heavy
-    from huggingface_hub.errors import (  # noqa: PLC0415
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
         HFValidationError,
         LocalEntryNotFoundError,
     )
@@ -87,7 +87,7 @@ def _packaged() -> Path | None:
 
 def load(folder: Path) -> Any:  # noqa: ANN401 - a library without types
     """The model, from files of this machine only and without running code of its own."""
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - heavy
+    from sentence_transformers import SentenceTransformer
 
     return SentenceTransformer(
         str(folder),

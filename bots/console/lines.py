@@ -97,7 +97,7 @@ def terminal_reader(prompt: str) -> ReadLine:
 def restored_terminal() -> Iterator[None]:
     """Give the terminal back as it was, even when the end came while a line was being edited."""
     try:
-        import termios  # noqa: PLC0415 - not on every platform
+        import termios
     except ImportError:
         yield
         return

@@ -140,7 +140,7 @@ class RichScreen:
     """For people at a terminal."""
 
     def __init__(self) -> None:
-        from rich.console import Console  # noqa: PLC0415 - only for people
+        from rich.console import Console
 
         self._console = Console(highlight=False)
         self._status: Status | None = None
@@ -178,7 +178,7 @@ class RichScreen:
             self._status = None
 
     def _markdown(self, text: str) -> None:
-        from rich.markdown import Markdown  # noqa: PLC0415 - only for people
+        from rich.markdown import Markdown
 
         self.working(active=False)
         lines = text.replace("\n", "  \n")  # in a chat a line break is one
