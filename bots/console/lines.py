@@ -81,7 +81,7 @@ def standard_input() -> TextIO:
 def terminal_reader(prompt: str) -> ReadLine:
     """Asks at the terminal, with line editing and history where the platform has it."""
     with contextlib.suppress(ImportError):
-        import readline  # noqa: F401, PLC0415 - importing it is what gives `input` its editing
+        import readline  # noqa: F401 - importing it is what gives `input` its editing
 
     def read() -> Line:
         try:
