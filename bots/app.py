@@ -50,17 +50,18 @@ def product_version() -> str:
         return "0 (not installed)"
 
 
-async def open_store(settings: Settings, *, exclusive: bool, embeddings: bool = True) -> Store:
+async def open_store(
+    settings: Settings, embedder: "Embedder | None", *, exclusive: bool = False
+) -> Store:
     """The configured database.
 
     Args:
         settings: Say where it is.
+        embedder: For searches by meaning and new vectors; the store closes it.
         exclusive: Whether turns will run: then this process must be the only one.
-        embeddings: Whether searches by meaning or new vectors may be needed.
     """
     from storage.sqlite.store import SqliteStore
 
-    embedder = build_embedder(settings) if embeddings else None
     return await SqliteStore.open(
         settings.database, embedder=embedder, now=utc_now, exclusive=exclusive
     )
@@ -151,12 +152,14 @@ def _swap(candidate: Path, target: Path) -> Path | None:
     return kept
 
 
-def build_model(config: EngineConfig, *, offline: bool) -> ChatModel:
+def build_model(
+    config: EngineConfig, embedder: "Embedder | None" = None, *, offline: bool
+) -> ChatModel:
     """The chat model, or the demo brain where no endpoint is set."""
     if offline:
         from engine.offline_model import OfflineChatModel
 
-        return OfflineChatModel()
+        return OfflineChatModel(embedder.embed_query if embedder else None)
     from engine.openai_model import OpenAIChatModel
 
     return OpenAIChatModel(config.model)
@@ -194,8 +197,10 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         StoreUnavailable: The database cannot be used.
     """
     config = settings.engine_config()
-    model = build_model(config, offline=settings.offline)
-    store, _ = await asyncio.gather(open_store(settings, exclusive=True), model.warm_up())
+    embedder = build_embedder(settings)
+    model = build_model(config, embedder, offline=settings.offline)
+    opening = open_store(settings, embedder, exclusive=True)
+    store, _ = await asyncio.gather(opening, model.warm_up())
     switchboard = Switchboard(store, utc_now, hook)
     dispatcher = _dispatcher(store, model, config, switchboard, hook)
     info = StatusInfo(

@@ -128,7 +128,7 @@ def _disk(settings: Settings) -> Check:
 async def _database(settings: Settings) -> list[Check]:
     from bots.app import open_store
 
-    store = await open_store(settings, exclusive=False, embeddings=False)
+    store = await open_store(settings, None)
     try:
         problems = await store.check()
     finally:

@@ -218,7 +218,7 @@ def _with_operations(act: "Callable[[Operations], Awaitable[T]]", *, embeddings:
 
 def _with_store(act: "Callable[[Store], Awaitable[T]]", *, embeddings: bool = False) -> T:
     """Run one act on the configured database, beside a running bot."""
-    from bots.app import open_store
+    from bots.app import build_embedder, open_store
     from bots.observing import set_up_logging
     from bots.settings import load_settings
 
@@ -226,7 +226,7 @@ def _with_store(act: "Callable[[Store], Awaitable[T]]", *, embeddings: bool = Fa
     set_up_logging("WARNING")
 
     async def with_store() -> T:
-        store = await open_store(settings, exclusive=False, embeddings=embeddings)
+        store = await open_store(settings, build_embedder(settings) if embeddings else None)
         try:
             return await act(store)
         finally:

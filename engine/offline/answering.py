@@ -16,7 +16,7 @@ from engine.offline.finding import (
     name_in,
     your_name,
 )
-from engine.offline.listening import Heard, listen
+from engine.offline.listening import Heard
 from engine.offline.scene import CoreBlock, Scene, show_day
 
 Move = tuple[str, dict[str, Any]]
@@ -56,13 +56,13 @@ class Moment:
         return [(tool, {**arguments, "request_heartbeat": True})]
 
 
-def next_moves(scene: Scene, tools: Collection[str]) -> list[Move]:
+def next_moves(scene: Scene, heard: Heard, tools: Collection[str]) -> list[Move]:
     """The calls of the next step; a ``send_message`` ends the turn."""
     if scene.alerted and scene.has_answered:
         return [("pause_heartbeats", {"minutes": 1})]
     if scene.kind != "user_message":
         return _event_moves(scene)
-    moment = Moment(scene=scene, heard=listen(scene.text), tools=tools)
+    moment = Moment(scene=scene, heard=heard, tools=tools)
     if len(scene.done) < _MOST_STEPS:
         moves = _save(moment) or _look(moment)
         if moves:
