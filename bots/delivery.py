@@ -68,11 +68,12 @@ class OutboxSender:
         self._awake = asyncio.Event()
         self._idle = asyncio.Condition()
         self._sending: dict[str, asyncio.Task[None]] = {}
-        self._looked = False
+        self._wakes = 0
+        self._wakes_seen = 0
 
     def wake(self) -> None:
         """Look at the outbox now; cheap, called after each commit."""
-        self._looked = False
+        self._wakes += 1
         self._awake.set()
 
     async def run(self) -> None:
@@ -88,7 +89,10 @@ class OutboxSender:
         """Return when nothing is due and nothing under way; postponed replies may remain."""
         self.wake()
         async with self._idle:
-            await self._idle.wait_for(lambda: self._looked and not self._sending)
+            await self._idle.wait_for(self._is_idle)
+
+    def _is_idle(self) -> bool:
+        return self._wakes_seen == self._wakes and not self._sending
 
     async def close(self) -> None:
         """Wait for the sends under way."""
@@ -97,7 +101,7 @@ class OutboxSender:
 
     async def _start_due(self) -> float:
         """Start what can be started; seconds until there may be more to do."""
-        self._looked = True
+        wakes = self._wakes
         room = self._pacing.places - len(self._sending)
         try:
             if room > 0:
@@ -106,6 +110,7 @@ class OutboxSender:
         except MembotError as error:
             log.warning("The outbox cannot be read: %s", error.sentence)
             return self._pacing.trouble_seconds
+        self._wakes_seen = wakes  # only now: a wake-up during the look may mean a row it missed
         await self._tell_idle()
         return self._seconds_until(due)
 

@@ -144,16 +144,19 @@ class RichScreen:
 
         self._console = Console(highlight=False)
         self._status: Status | None = None
+        self._expected: set[str] = set()
 
     async def reply(self, item: OutboxItem, part: str) -> None:
         """Show a reply with its Markdown."""
         self._markdown(part)
 
     def expect(self, turn_id: str, speaker: str, agent_id: str) -> None:
-        """Nothing to prepare."""
+        """From here on a sign of life may be shown."""
+        self._expected.add(turn_id)
 
     def turn_ended(self, result: "TurnResult") -> None:
-        """End the sign of life."""
+        """End the sign of life; one that comes late would swallow the prompt."""
+        self._expected.discard(result.turn_id)
         self.working(active=False)
 
     def command_answer(self, command: str, speaker: str, text: str) -> None:
@@ -170,7 +173,7 @@ class RichScreen:
 
     def working(self, active: bool) -> None:
         """A spinner."""
-        if active and self._status is None:
+        if active and self._expected and self._status is None:
             self._status = self._console.status("thinking")
             self._status.start()
         elif not active and self._status is not None:

@@ -34,14 +34,12 @@ class Turns:
         return await self._database.look(turns.waiting_agents)
 
     async def next_turn(self, agent_id: str) -> Turn | None:
-        """The agent's lowest unfinished turn, its attempt counted and its state ``running``."""
+        """The agent's lowest unfinished turn, its attempt counted and its state ``running``.
+
+        On disk before it is served: a turn that kills the process at once is counted as well.
+        """
         at = self._now()
-        turn, moved = await self._database.write_soon(
-            lambda c: turns.next_turn(c, self._indexes, agent_id, at)
-        )
-        if moved:  # the window is read next, and must show the new order
-            await self._database.settle()
-        return turn
+        return await self._database.write(lambda c: turns.next_turn(c, self._indexes, agent_id, at))
 
     async def turn_messages(self, turn: Turn) -> tuple[Message, ...]:
         """What the turn has stored so far, oldest first."""

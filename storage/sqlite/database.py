@@ -138,10 +138,6 @@ class Database:
         """Run a write that may be lost in a crash; its flush is not waited for."""
         return await self._writer.submit(run, "soon")
 
-    async def settle(self) -> None:
-        """Wait until everything written so far is on disk, for every reader to see."""
-        await self._writer.submit(lambda _: None, "durable")
-
     async def look(self, run: Callable[[sqlite3.Connection], T]) -> T:
         """Run a small read that must see what `write_soon` has written."""
         return await self._writer.submit(run, "look")

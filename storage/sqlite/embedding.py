@@ -1,14 +1,14 @@
-"""Gives stored rows their vectors, in the background and in batches."""
+"""Gives stored rows their vectors in batches: new ones in the background, all on demand."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from storage.embedder import Embedder, NoVectorsError
-from storage.sqlite.search_rows import PendingText, start_model
+from storage.sqlite.search_rows import PendingText, queue_all, start_model, waiting
 from storage.vectors import Floats
 
 __all__ = ["EmbeddingIndexer", "VectorIndex"]
@@ -58,6 +58,7 @@ class EmbeddingIndexer:
         self._embedder = embedder
         self._indexes = indexes
         self._woken = asyncio.Event()
+        self._batch = asyncio.Lock()
         self._started = False
 
     def wake(self) -> None:
@@ -81,25 +82,42 @@ class EmbeddingIndexer:
         Raises:
             NoVectorsError: There is no model.
         """
-        done = 0
+        return sum([count async for count in self._batches()])
+
+    async def rebuild(self) -> AsyncIterator[tuple[int, int]]:
+        """Make every vector anew, while searches go on with the old ones; yields (done, total).
+
+        Raises:
+            NoVectorsError: There is no model.
+        """
+        await self._start()
+        total: int = await self._write(queue_all)
+        yield 0, total
+        async for _ in self._batches():
+            left: int = await self._read(waiting)
+            yield max(total - left, 0), total
+
+    async def _batches(self) -> AsyncIterator[int]:
+        """The size of each batch as it is done; waits for batches that another caller began."""
         for index in self._indexes:
             while count := await self._embed_some(index):
-                done += count
-        return done
+                yield count
 
     async def _embed_some(self, index: VectorIndex) -> int:
-        if not self._started:
+        async with self._batch:
             await self._start()
-        rows: list[PendingText] = await self._read(lambda c: index.pending(c, _ROWS_AT_ONCE))
-        if not rows:
-            return 0
-        vectors = await self._embedder.embed([row.text for row in rows])
-        model = self._embedder.model
-        await self._write(lambda c: index.store_vectors(c, model, rows, vectors))
-        return len(rows)
+            rows: list[PendingText] = await self._read(lambda c: index.pending(c, _ROWS_AT_ONCE))
+            if not rows:
+                return 0
+            vectors = await self._embedder.embed([row.text for row in rows])
+            model = self._embedder.model
+            await self._write(lambda c: index.store_vectors(c, model, rows, vectors))
+            return len(rows)
 
     async def _start(self) -> None:
         """Learn the model's dimension, and queue everything if the model is another one."""
+        if self._started:
+            return
         dimension = (await self._embedder.embed(["dimension"])).shape[1]
         model = self._embedder.model
         await self._write(lambda c: start_model(c, model, dimension))

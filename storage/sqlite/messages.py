@@ -99,7 +99,7 @@ def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple
     return tuple(_message(row, scope) for row in rows)
 
 
-def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) -> bool:
+def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) -> None:
     """Number a turn's message anew when it left the queue or was overtaken while it waited."""
     scope = turn.scope
     row = connection.execute(
@@ -112,7 +112,7 @@ def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) ->
         {"turn": turn.id, "seq": turn.seq, "agent": scope.agent_id, "tenant": scope.tenant},
     ).fetchone()
     if row is None:
-        return False
+        return
     indexes.recall.remove(connection, [row["seq"]])
     moved = connection.execute(
         "UPDATE messages SET seq = (SELECT max(s.seq, (SELECT max(seq) FROM messages)) + 1 "
@@ -122,7 +122,6 @@ def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) ->
     message = _message(row, scope)
     if message.searchable and message.text:
         indexes.recall.add(connection, [_indexed(message, moved["seq"])])
-    return True
 
 
 def of_turn(connection: sqlite3.Connection, turn: Turn) -> tuple[Message, ...]:

@@ -16,9 +16,9 @@ from engine.records import (
     UsageRow,
 )
 from storage.embedder import Embedder, NoVectorsError
-from storage.sqlite import accounts, backup, blocks, health, ledger, vectors
+from storage.sqlite import accounts, backup, blocks, health, ledger
 from storage.sqlite.database import Database
-from storage.sqlite.indexes import Indexes
+from storage.sqlite.embedding import EmbeddingIndexer
 from storage.sqlite.instants import to_text
 
 __all__ = ["Operating"]
@@ -28,8 +28,8 @@ class Operating:
     """Overviews, blocks, ledgers and the database's health."""
 
     _database: Database
-    _indexes: Indexes
     _embedder: Embedder | None
+    _indexer: EmbeddingIndexer | None
     _now: Callable[[], datetime]
 
     async def agents(self, tenant: str | None = None) -> list[AgentOverview]:
@@ -93,12 +93,12 @@ class Operating:
         Raises:
             StoreUnavailable: There is no model.
         """
-        if self._embedder is None:
+        if self._embedder is None or self._indexer is None:
             raise StoreUnavailable(
                 "There is no embedding model; set MEMBOT_EMBEDDING_MODEL and install the extra."
             )
         try:
-            async for step in vectors.make_anew(self._database, self._indexes, self._embedder):
+            async for step in self._indexer.rebuild():
                 yield step
         except NoVectorsError as error:
             raise StoreUnavailable(

@@ -233,25 +233,22 @@ def known_model(connection: sqlite3.Connection, model: str) -> tuple[int, int] |
 def store_vectors(
     connection: sqlite3.Connection, number: int, model: int, seqs: Sequence[int], vectors: Floats
 ) -> None:
-    """Store one batch of an agent's vectors and take its rows off the queue."""
+    """Store one batch of an agent's vectors in place of older ones; its rows leave the queue."""
     row = connection.execute(
         "UPDATE search_agents SET batches = batches + 1 WHERE number = ? RETURNING batches",
         (number,),
     ).fetchone()
     if row is None:
         return
-    waiting = _still_waiting(connection, number, seqs)
+    left = _still_waiting(connection, number, seqs)
+    drop_vectors(connection, number, seqs)
     connection.executemany(
-        "INSERT OR REPLACE INTO search_vectors (agent, model, batch, seq, vector) "
-        "VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO search_vectors (agent, model, batch, seq, vector) VALUES (?, ?, ?, ?, ?)",
         (
             (number, model, row[0], seq, blob)
             for seq, blob in zip(seqs, pack(vectors), strict=True)
-            if seq in waiting
+            if seq in left
         ),
-    )
-    connection.executemany(
-        "DELETE FROM search_queue WHERE agent = ? AND seq = ?", ((number, seq) for seq in seqs)
     )
 
 
@@ -275,10 +272,21 @@ def start_model(connection: sqlite3.Connection, model: str, dimension: int) -> N
     if not others:
         return
     connection.execute("DELETE FROM search_vectors WHERE model <> ?", (number,))
+    queue_all(connection)
+
+
+def queue_all(connection: sqlite3.Connection) -> int:
+    """Have every row wait for a vector; how many wait now."""
     connection.execute(
         "INSERT OR IGNORE INTO search_queue (agent, seq) "
         "SELECT agent, seq FROM recall_rows UNION ALL SELECT agent, seq FROM archival_rows"
     )
+    return waiting(connection)
+
+
+def waiting(connection: sqlite3.Connection) -> int:
+    """How many rows wait for a vector."""
+    return int(connection.execute("SELECT count(*) FROM search_queue").fetchone()[0])
 
 
 def pending(connection: sqlite3.Connection, tier: Tier, limit: int) -> list[PendingText]:

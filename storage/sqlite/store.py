@@ -36,7 +36,7 @@ class SqliteStore(Turns, Memories, Outbox, Operating, Keeping):
         self._indexes = indexes
         self._embedder = embedder
         self._now = now
-        self._indexer: EmbeddingIndexer | None = None
+        self._indexer = _indexer(database, indexes, embedder) if embedder else None
         self._indexing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -82,14 +82,17 @@ class SqliteStore(Turns, Memories, Outbox, Operating, Keeping):
 
     def _rows_added(self) -> None:
         """Have new rows embedded in the background; the first ones start that work."""
-        if self._embedder is None:
-            return
         if self._indexer is None:
-            self._indexer = EmbeddingIndexer(
-                read=self._database.read,
-                write=self._database.write,
-                embedder=self._embedder,
-                indexes=[self._indexes.recall, self._indexes.archival],
-            )
+            return
+        if self._indexing is None:
             self._indexing = asyncio.create_task(self._indexer.run(), name="membot-embedding")
         self._indexer.wake()
+
+
+def _indexer(database: Database, indexes: Indexes, embedder: Embedder) -> EmbeddingIndexer:
+    return EmbeddingIndexer(
+        read=database.read,
+        write=database.write,
+        embedder=embedder,
+        indexes=[indexes.recall, indexes.archival],
+    )

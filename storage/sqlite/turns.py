@@ -117,11 +117,10 @@ def waiting_agents(connection: sqlite3.Connection) -> list[str]:
 
 def next_turn(
     connection: sqlite3.Connection, indexes: Indexes, agent_id: str, at: datetime
-) -> tuple[Turn | None, bool]:
+) -> Turn | None:
     """The agent's lowest unfinished turn, now running, with one attempt more.
 
-    Also whether its message was moved to the end of the queue: it waited behind other turns,
-    and belongs after what they said.
+    A message that waited behind other turns belongs after what they said, and is moved there.
     """
     row = connection.execute(
         "UPDATE turns SET state = 'running', attempt = attempt + 1, updated_at = ? "
@@ -131,9 +130,11 @@ def next_turn(
         (to_text(at), agent_id),
     ).fetchone()
     if row is None:
-        return None, False
+        return None
     turn = _turn(row)
-    return turn, turn.attempt == 1 and messages.move_to_end(connection, indexes, turn)
+    if turn.attempt == 1:
+        messages.move_to_end(connection, indexes, turn)
+    return turn
 
 
 def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepCommit) -> None:

@@ -39,11 +39,14 @@ class Terminal:
 
     async def see(self, text):
         """Wait until something is shown, and forget everything up to it."""
-        async with asyncio.timeout(30):
-            while text not in self.shown:
-                assert not self.gone, self.shown
-                self._more.clear()
-                await self._more.wait()
+        try:
+            async with asyncio.timeout(30):
+                while text not in self.shown:
+                    assert not self.gone, self.shown
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError:
+            pytest.fail(f"waited for {text!r}, seen {self.shown!r}")
         before, _, self.shown = self.shown.partition(text)
         return before
 
