@@ -7,7 +7,7 @@ only the parts that are not known to have arrived.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -101,30 +101,28 @@ class OutboxSender:
 
     async def _start_due(self) -> float:
         """Start what can be started; seconds until there may be more to do."""
-        wakes = self._wakes
-        room = self._pacing.places - len(self._sending)
+        wakes, at = self._wakes, self._now()
+        platform, places = self._delivery.platform, self._pacing.places
         try:
-            if room > 0:
-                await self._start(room)
-            due = await self._store.next_outbox_time(self._delivery.platform)
+            due, next_time = await asyncio.gather(
+                self._store.outbox_due(platform, at, places),
+                self._store.next_outbox_time(platform, at),
+            )
         except MembotError as error:
             log.warning("The outbox cannot be read: %s", error.sentence)
             return self._pacing.trouble_seconds
+        self._start(due)
         self._wakes_seen = wakes  # only now: a wake-up during the look may mean a row it missed
         await self._tell_idle()
-        return self._seconds_until(due)
+        ahead = (next_time - at).total_seconds() if next_time else self._pacing.poll_seconds
+        return min(ahead, self._pacing.poll_seconds)
 
-    async def _start(self, room: int) -> None:
-        limit = room + len(self._sending)
-        for item in await self._store.outbox_due(self._delivery.platform, self._now(), limit):
+    def _start(self, due: Sequence[OutboxItem]) -> None:
+        """Serve places that are not being served; the end of each wakes us for the rest."""
+        for item in due:
             if item.place not in self._sending and len(self._sending) < self._pacing.places:
                 task = asyncio.create_task(self._serve(item), name=f"deliver {item.id}")
                 self._sending[item.place] = task
-
-    def _seconds_until(self, due: datetime | None) -> float:
-        ahead = (due - self._now()).total_seconds() if due else self._pacing.poll_seconds
-        # What is overdue belongs to a place being served, whose end wakes us; so never spin on it.
-        return min(ahead, self._pacing.poll_seconds) if ahead > 0 else self._pacing.poll_seconds
 
     async def _tell_idle(self) -> None:
         async with self._idle:

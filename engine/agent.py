@@ -13,7 +13,7 @@ from engine import notices
 from engine.config import EngineConfig
 from engine.context_window import cut_text
 from engine.core_memory import HUMAN, human_label
-from engine.events import user_payload
+from engine.events import user_payload, whole_characters
 from engine.prompts import load_prompt
 from engine.records import Block, IncomingEvent, Message
 from engine.store import AcceptRequest
@@ -107,9 +107,5 @@ class Reception:
 
 def _storable(event: IncomingEvent) -> IncomingEvent:
     """The event without half characters (lone surrogates), which UTF-8 cannot hold."""
-    text, name = (_whole(item) for item in (event.text, event.speaker_name))
+    text, name = (whole_characters(item) for item in (event.text, event.speaker_name))
     return replace(event, text=text, speaker_name=name)
-
-
-def _whole(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")

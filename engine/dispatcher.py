@@ -163,7 +163,6 @@ class Dispatcher:
                 await asyncio.wait({task})
             self._sign(turn, "idle")
         result = _result_of(task, turn)
-        self._on_commit()
         self._finish(turn, result, time.perf_counter() - started)
 
     async def _guarded(self, turn: Turn) -> TurnResult:
@@ -208,6 +207,7 @@ class Dispatcher:
             await self._store.commit_step(commit)
         except (StaleTurn, StoreUnavailable):
             state = "cancelled"
+        self._on_commit()
         return TurnResult(turn_id=turn.id, state=state, steps=turn.steps, replies=(sentence,))
 
     def _finish(self, turn: Turn, result: TurnResult, seconds: float) -> None:

@@ -5,11 +5,18 @@ prompt cache keeps hitting.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from engine.chat_model import ToolCall
 from engine.records import IncomingEvent
+
+
+def whole_characters(text: str) -> str:
+    """Text without half characters (lone surrogates), which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def clock(at: datetime, zone: ZoneInfo) -> str:
@@ -62,12 +69,31 @@ def result_payload(call_id: str, message: str, at: datetime, zone: ZoneInfo, *, 
     return _json({"role": "tool", "tool_call_id": call_id, "content": content})
 
 
-def assistant_payload(content: str | None, calls: list[dict[str, Any]]) -> str:
+def assistant_payload(content: str | None, calls: Sequence[ToolCall]) -> str:
     """The queue entry of a model's answer."""
     entry: dict[str, Any] = {"role": "assistant", "content": content}
     if calls:
-        entry["tool_calls"] = calls
+        entry["tool_calls"] = [_call_entry(call) for call in calls]
     return _json(entry)
+
+
+def _call_entry(call: ToolCall) -> dict[str, Any]:
+    """A call as later requests repeat it.
+
+    Servers that apply a chat template fail on arguments in the history that are no JSON object.
+    """
+    arguments = call.arguments
+    if not _is_object(arguments):
+        arguments = _json({"unreadable": arguments})
+    function = {"name": call.name, "arguments": arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _entry(role: str, content: str) -> str:

@@ -8,11 +8,13 @@ provider's prompt cache keeps hitting.
 import json
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.chat_model import ModelReply, ModelRequest, ToolCall, ToolSpec
 from engine.dialects import Dialect
+from engine.events import whole_characters
 from engine.records import TokenUsage
 from engine.salvage import salvage_call
 
@@ -36,23 +38,27 @@ class Answer:
     salvaged: bool = False
 
 
-def request_body(request: ModelRequest, model: str, dialect: Dialect) -> Json:
-    """The body of one request."""
+def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
+    """The body of one request, as JSON text.
+
+    Stored entries go in as they are, so the cost of a long queue is that of joining strings.
+    """
     body: Json = {"model": model, dialect.output_field: request.max_output_tokens}
-    system = request.system
-    entries = [json.loads(payload) for payload in request.messages]
-    if dialect.calls == "native":
-        if request.tools:
-            body |= {"tools": [_tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
-        entries = [_with_readable_arguments(entry) for entry in entries]
-    else:
-        if request.tools:
-            system += _CALLS_AS_TEXT + "\n".join(map(_signature, request.tools))
-            if dialect.calls == "json_schema":
-                body["response_format"] = _response_format(request.tools)
-        entries = [_as_plain_text(entry) for entry in entries]
-    body["messages"] = [{"role": "system", "content": system}, *entries]
-    return body
+    system, entries = request.system, request.messages
+    if request.tools and dialect.calls == "native":
+        body |= {"tools": [_tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
+    if request.tools and dialect.calls != "native":
+        system += _CALLS_AS_TEXT + "\n".join(map(_signature, request.tools))
+    if request.tools and dialect.calls == "json_schema":
+        body["response_format"] = _response_format(request.tools)
+    if dialect.calls != "native":
+        entries = tuple(_json(_as_plain_text(json.loads(entry))) for entry in entries)
+    messages = ",".join([_json({"role": "system", "content": system}), *entries])
+    return f'{_json(body)[:-1]},"messages":[{messages}]}}'
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _tool_object(spec: ToolSpec) -> Json:
@@ -94,27 +100,10 @@ def _undescribed(schema: Json) -> Json:
     return kept
 
 
-def _with_readable_arguments(entry: Json) -> Json:
-    """Servers that apply a chat template fail on arguments in the history that are no JSON."""
-    for call in entry.get("tool_calls", ()):
-        function = call["function"]
-        if not _is_object(function["arguments"]):
-            function["arguments"] = json.dumps({"unreadable": function["arguments"]})
-    return entry
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:
-        return False
-
-
 def _as_plain_text(entry: Json) -> Json:
-    """A canonical entry for a model that sees calls and results as text."""
     if entry["role"] == "tool":
         return {"role": "user", "content": entry["content"]}
-    calls = _with_readable_arguments(entry).get("tool_calls", ())
+    calls = entry.get("tool_calls", ())
     if not calls:
         return {"role": entry["role"], "content": entry["content"] or ""}
     objects = [
@@ -150,7 +139,7 @@ def read_answer(body: Json, request: ModelRequest, model: str) -> Answer | None:
     found = salvage_call(content, {spec.name for spec in request.tools})
     if found is None:
         return Answer(reply=ModelReply(content=content, usage=usage))
-    call = ToolCall(id=_new_call_id(), name=found.name, arguments=found.arguments)
+    call = ToolCall(id=_new_call_id(), name=found.name, arguments=_unescaped(found.arguments))
     reply = ModelReply(content=None, tool_calls=(call,), usage=usage)
     return Answer(reply=reply, salvaged=True)
 
@@ -163,7 +152,7 @@ def _content(message: Json) -> str | None:
         content = "".join(text for text in texts if isinstance(text, str))
     if not isinstance(content, str):
         return None
-    return _THINKING.sub("", content).strip() or None
+    return whole_characters(_THINKING.sub("", content).strip()) or None
 
 
 def _tool_call(call: object) -> ToolCall | None:
@@ -177,7 +166,14 @@ def _tool_call(call: object) -> ToolCall | None:
         arguments = json.dumps(arguments or {}, ensure_ascii=False)
     if not isinstance(call_id, str) or not call_id:
         call_id = _new_call_id()
-    return ToolCall(id=call_id, name=name, arguments=arguments)
+    return ToolCall(id=call_id, name=name, arguments=_unescaped(arguments))
+
+
+def _unescaped(arguments: str) -> str:
+    """Arguments with letters instead of escapes, which may hide half a character."""
+    with suppress(ValueError, RecursionError):  # what is no JSON stays as it is
+        arguments = json.dumps(json.loads(arguments), ensure_ascii=False)
+    return whole_characters(arguments)
 
 
 def _new_call_id() -> str:

@@ -154,8 +154,8 @@ class OutboxStore(Protocol):
         """The first open item of each place of the platform whose time has come."""
         ...
 
-    async def next_outbox_time(self, platform: str) -> datetime | None:
-        """When the earliest postponed item is due, or None."""
+    async def next_outbox_time(self, platform: str, at: datetime) -> datetime | None:
+        """When the earliest item that is not due yet will be, or None."""
         ...
 
     async def mark_sending(self, item_id: str, at: datetime) -> None:

@@ -228,9 +228,8 @@ class TurnRunner:
         """The model's answer and its results as queue entries, their tokens counted."""
         now, zone = self._with.now(), self._with.zone
         said = "\n\n".join(item.text for item in draft.replies)
-        calls = [_wire_call(call) for call in reply.tool_calls]
         chars = self._with.config.result_chars
-        answer = assistant_payload(reply.content, calls)
+        answer = assistant_payload(reply.content, reply.tool_calls)
         entries: list[tuple[Role, str, str, str]] = [("assistant", "answer", said, answer)]
         for result in results:
             shown = cut_text(result.message, chars)
@@ -264,11 +263,6 @@ class TurnRunner:
             sent_at=now,
             searchable=bool(text),
         )
-
-
-def _wire_call(call: ToolCall) -> dict[str, object]:
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"id": call.id, "type": "function", "function": function}
 
 
 def _speak_up(next_step: NextStep, log: TurnLog, draft: Draft) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 from bots.adapter import Adapter
 from bots.settings import WebAddress
 from engine.errors import BadSettings, MembotError, OperatorError
-from engine.store import OutboxStore
+from engine.store import TurnStore
 
 log = logging.getLogger(__name__)
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/slack/events"})
@@ -52,7 +52,7 @@ class WebParts:
         mounts: Each adds routes of an adapter that receives its events by HTTP.
     """
 
-    store: OutboxStore
+    store: TurnStore
     adapters: tuple[Adapter, ...]
     metrics: Callable[[], bytes]
     token: str | None = None
@@ -142,7 +142,7 @@ class WebListener:
             if not adapter.connected
         ]
         try:
-            await self._parts.store.next_outbox_time("console")
+            await self._parts.store.agents_with_turns()
         except MembotError as error:
             problems.append(error.sentence)
         return problems

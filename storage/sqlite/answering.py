@@ -70,9 +70,9 @@ class Outbox:
         """The first open item of each place of the platform whose time has come."""
         return await self._database.look(lambda c: outbox.due(c, platform, at, limit))
 
-    async def next_outbox_time(self, platform: str) -> datetime | None:
-        """When the earliest postponed item is due, or None."""
-        return await self._database.look(lambda c: outbox.next_time(c, platform))
+    async def next_outbox_time(self, platform: str, at: datetime) -> datetime | None:
+        """When the earliest item that is not due yet will be, or None."""
+        return await self._database.look(lambda c: outbox.next_time(c, platform, at))
 
     async def mark_sending(self, item_id: str, at: datetime) -> None:
         """Commit that a send is about to be tried, before it is."""

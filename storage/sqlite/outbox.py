@@ -72,12 +72,12 @@ def due(
     return [_item(row) for row in rows]
 
 
-def next_time(connection: sqlite3.Connection, platform: str) -> datetime | None:
-    """When the earliest item that waits is due."""
+def next_time(connection: sqlite3.Connection, platform: str, at: datetime) -> datetime | None:
+    """When the earliest item that is not due yet will be."""
     row = connection.execute(
         f"SELECT min(due) FROM outbox WHERE seq IN {_FIRST_OF_PLACES} "  # noqa: S608 - a constant
-        "AND state = 'pending'",
-        {"platform": platform},
+        "AND state = 'pending' AND due > :at",
+        {"platform": platform, "at": to_text(at)},
     ).fetchone()
     return from_text(row[0]) if row[0] else None
 

@@ -16,10 +16,10 @@ class Adapter:
     connected = True
 
 
-class Outbox:
+class Turns:
     broken = False
 
-    async def next_outbox_time(self, platform):
+    async def agents_with_turns(self):
         if self.broken:
             raise StoreUnavailable("The disk is full.")
 
@@ -28,9 +28,9 @@ class Site:
     """A listener on a free port, with a client."""
 
     def __init__(self, *, token=None, mounts=()):
-        self.adapter, self.outbox, self.metrics = Adapter(), Outbox(), Metrics()
+        self.adapter, self.turns, self.metrics = Adapter(), Turns(), Metrics()
         parts = WebParts(
-            store=self.outbox,
+            store=self.turns,
             adapters=(self.adapter,),
             metrics=self.metrics.text,
             token=token,
@@ -71,7 +71,7 @@ class TestHealth:
 
     async def test_not_ready_says_what_is_wrong_with_the_database(self):
         async with Site() as site:
-            site.outbox.broken = True
+            site.turns.broken = True
             status, text, _ = await site.get("/readyz")
             assert status == 503
             assert "The disk is full." in text
@@ -104,7 +104,7 @@ class TestMetrics:
 
 class TestBeyondLoopback:
     def test_without_a_token_it_does_not_start(self):
-        parts = WebParts(store=Outbox(), adapters=(), metrics=lambda: b"")
+        parts = WebParts(store=Turns(), adapters=(), metrics=lambda: b"")
         with pytest.raises(BadSettings, match="MEMBOT_WEB_TOKEN"):
             WebListener(WebAddress("0.0.0.0", 8765), parts)
 
@@ -144,6 +144,6 @@ class TestPages:
     async def test_a_taken_address_is_one_sentence(self):
         async with Site() as site:
             taken = WebAddress("127.0.0.1", site.listener.port)
-            parts = WebParts(store=Outbox(), adapters=(), metrics=lambda: b"")
+            parts = WebParts(store=Turns(), adapters=(), metrics=lambda: b"")
             with pytest.raises(OperatorError, match="MEMBOT_WEB_LISTEN"):
                 await WebListener(taken, parts).start()

@@ -106,15 +106,7 @@ class Chat:
         for _ in range(12):
             reply = asyncio.run(self.model.complete(self.request()))
             assert reply.tool_calls, "an answer without a call"
-            wire = [
-                {
-                    "id": c.id,
-                    "type": "function",
-                    "function": {"name": c.name, "arguments": c.arguments},
-                }
-                for c in reply.tool_calls
-            ]
-            self.queue.append(assistant_payload(reply.content, wire))
+            self.queue.append(assistant_payload(reply.content, reply.tool_calls))
             beats = []
             for call in reply.tool_calls:
                 arguments = json.loads(call.arguments)
