@@ -44,7 +44,7 @@ types: $(DEVELOPMENT)
 	@$(BIN)/mypy
 
 bench: $(DEVELOPMENT) ## the benchmarks, as a table and bench/results/*.json
-	@$(BIN)/python -m bench.turns && $(BIN)/python -m bench.search $(ARGS)
+	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(DEVELOPMENT) ## pin every dependency anew (needs uv); GPU libraries are torch's own business
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate \

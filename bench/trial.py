@@ -8,15 +8,14 @@ window, the process restarts, and the facts are asked for. Writes the transcript
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from bench.report import report
+from bench.terminal import Terminal
 
 TELL = [
     "Hello! My name is Marisol.",
@@ -50,6 +49,7 @@ ASK = [
     ("What is my job?", "lighthouse"),
     ("What is my dog called?", "biscuit"),
 ]
+Exchange = tuple[str, str]  # what was said, and the answer
 FOLDER = Path(__file__).parent.parent / "docs" / "transcripts"
 
 
@@ -70,43 +70,39 @@ def run(number: int, window: int) -> dict[str, object]:
             "MEMBOT_DATABASE_URL": f"sqlite:///{folder}/membot.db",
             "MEMBOT_CONTEXT_TOKENS": str(window),
         }
-        told = chat([*TELL, *CHAT], settings)
-        asked = chat([question for question, _ in ASK], settings)
+        told = talk([*TELL, *CHAT], settings)
+        asked = talk([question for question, _ in ASK], settings)
+    seconds = (time.perf_counter() - started) / (len(told) + len(asked))
     right = [word in answer.lower() for (_, word), (_, answer) in zip(ASK, asked, strict=True)]
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    lines = [*told, ("", "--- the process ends and starts again ---"), *asked]
-    text = "\n".join(f"> {said}\n{answer}\n" if said else f"{answer}\n" for said, answer in lines)
-    model = os.environ.get("MEMBOT_MODEL", "")
-    head = f"# Trial {number}: {model}, a window of {window:,} tokens\n\n"
-    (FOLDER / f"trial-{number}.md").write_text(f"{head}```\n{text}```\n", encoding="utf-8")
+    write_transcript(number, window, told, asked)
     return {
         "run": number,
         "answers": len(told) + len(asked),
         "facts_right": f"{sum(right)} of {len(ASK)}",
-        "seconds_per_answer": round((time.perf_counter() - started) / (len(told) + len(asked)), 1),
+        "seconds_per_answer": round(seconds, 1),
     }
 
 
-def chat(lines: list[str], settings: dict[str, str]) -> list[tuple[str, str]]:
+def talk(lines: list[str], settings: dict[str, str]) -> list[Exchange]:
     """Say the lines to one process, each after the answer to the one before."""
-    command = [sys.executable, "-m", "bots", "chat", "--user", "visitor", "--json"]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | settings,
-        text=True,
-    ) as process:
-        answers = []
+    exchanges = []
+    with Terminal("--user", "visitor", **settings) as terminal:
         for line in lines:
-            process.stdin.write(line + "\n")
-            process.stdin.flush()
-            answers.append((line, json.loads(process.stdout.readline())["reply"]))
-            sys.stderr.write(f"> {line}\n{answers[-1][1]}\n")
-        process.stdin.close()
-        process.wait()
-    return answers
+            exchanges.append((line, str(terminal.say(line)["reply"])))
+            sys.stderr.write(f"> {line}\n{exchanges[-1][1]}\n")
+    return exchanges
+
+
+def write_transcript(number: int, window: int, told: list[Exchange], asked: list[Exchange]) -> None:
+    """Keep what was said, with the restart marked."""
+    model = os.environ.get("MEMBOT_MODEL", "")
+    head = f"# Trial {number}: {model}, a window of {window:,} tokens\n\n"
+    before, after = (
+        "\n".join(f"> {said}\n{answer}\n" for said, answer in part) for part in (told, asked)
+    )
+    text = f"{before}\n--- the process ends and starts again ---\n\n{after}"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / f"trial-{number}.md").write_text(f"{head}```\n{text}```\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from bots.adapter import Adapter
 from bots.command_table import COMMANDS
 from bots.commands import Commands, StatusInfo
+from bots.housekeeping import keep_house
 from bots.observing import Metrics, both, log_hook
 from bots.settings import Settings, reveal
 from bots.supervisor import supervise
@@ -255,6 +256,7 @@ async def _serve(engine: Engine, adapters: list[Adapter], stopped: asyncio.Event
         engine.switchboard.attach(adapter)
     await engine.start()
     running = [asyncio.create_task(supervise(adapter)) for adapter in adapters]
+    running.append(asyncio.create_task(keep_house(engine.store, utc_now)))
     log.info("membot %s is running", product_version(), extra={"action": "start"})
     await stopped.wait()
     log.info("stopping", extra={"action": "stop"})

@@ -94,7 +94,8 @@ def print_report(checks: list[Check], *, as_json: bool) -> None:
 
 async def _bounded(name: str, check: Awaitable[list[Check]]) -> list[Check]:
     try:
-        return await asyncio.wait_for(check, _CHECK_SECONDS)
+        async with asyncio.timeout(_CHECK_SECONDS):
+            return await check
     except TimeoutError:
         detail = f"no answer within {_CHECK_SECONDS:.0f} s"
         fix = "Check the network and the address."

@@ -26,7 +26,6 @@ class ModelConfig:
     timeout_seconds: float = 120.0
     connect_timeout_seconds: float = 10.0
     max_attempts: int = 4
-    max_output_tokens: int = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

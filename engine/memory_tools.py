@@ -42,6 +42,8 @@ async def send_message(context: ToolContext, message: str) -> str:
     """
     if not message.strip():
         raise ModelMistake("message is empty; write what the person should read.")
+    if not context.may_speak:
+        return "Not sent: the person was answered before the alert and has said nothing since."
     context.draft.replies.append(Reply(text=message))
     return "Sent."
 

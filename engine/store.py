@@ -234,6 +234,10 @@ class OperatorStore(Protocol):
         """Online copy of the database, verified with an integrity check."""
         ...
 
+    async def prune(self, before: datetime) -> int:
+        """Remove delivered replies and event records older than that; how many rows it was."""
+        ...
+
     def reindex(self) -> AsyncIterator[tuple[int, int]]:
         """Embed everything anew with the configured model; yields (done, total)."""
         ...

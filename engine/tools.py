@@ -43,6 +43,7 @@ class ToolContext:
 
     Attributes:
         memory: Blocks by label, as edited so far in this step.
+        may_speak: False while an alert is worked on after the person was answered.
     """
 
     scope: Scope
@@ -51,6 +52,7 @@ class ToolContext:
     config: "MemoryConfig"
     memory: dict[str, Block]
     draft: Draft
+    may_speak: bool = True
     now: Callable[[], datetime]
     zone: ZoneInfo
 

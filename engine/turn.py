@@ -27,6 +27,7 @@ from engine.tokens import TokenCounter
 from engine.tools import Draft, Toolbox, ToolContext, ToolResult
 from engine.turn_log import (
     ALERT,
+    ALERT_ASIDE,
     ANSWERED,
     FAILED,
     REMINDER,
@@ -97,10 +98,10 @@ class TurnRunner:
 
     async def _step(self, turn: Turn, step: int, log: TurnLog) -> NextStep:
         ready, reply = await self._ask(turn)
-        context = self._tool_context(turn, ready)
+        context = self._tool_context(turn, ready, log)
         results = await self._run_calls(reply.tool_calls, context)
         draft = context.draft
-        if not reply.tool_calls and reply.content and not log.answers_alert:
+        if not reply.tool_calls and reply.content and context.may_speak:
             draft.replies.append(Reply(text=reply.content))
         messages = await self._messages(turn, reply, results, draft)
         now_stored = TurnLog([*log.messages, *messages])
@@ -116,7 +117,8 @@ class TurnRunner:
             messages.append(await self._system_message(turn, load_prompt("reminder"), REMINDER))
         alert = None
         if step < config.max_steps and not isinstance(next_step, LimitReached):
-            alert = await self._alert(turn, ready, draft, messages)
+            kind = ALERT_ASIDE if isinstance(next_step, Continue) else ALERT
+            alert = await self._alert(turn, ready, draft, messages, kind)
         if alert:
             messages.append(alert)
             next_step = next_step if isinstance(next_step, Continue) else Continue(ALERT)
@@ -175,7 +177,7 @@ class TurnRunner:
         )
         return reply
 
-    def _tool_context(self, turn: Turn, ready: Ready) -> ToolContext:
+    def _tool_context(self, turn: Turn, ready: Ready, log: TurnLog) -> ToolContext:
         return ToolContext(
             scope=turn.scope,
             turn=turn,
@@ -183,6 +185,7 @@ class TurnRunner:
             config=self._with.config,
             memory={block.label: block for block in ready.window.blocks},
             draft=Draft(),
+            may_speak=not log.answers_alert,
             now=self._with.now,
             zone=self._with.zone,
         )
@@ -202,7 +205,7 @@ class TurnRunner:
         return results
 
     async def _alert(
-        self, turn: Turn, ready: Ready, draft: Draft, added: Sequence[Message]
+        self, turn: Turn, ready: Ready, draft: Draft, added: Sequence[Message], kind: str
     ) -> Message | None:
         """The memory-pressure alert, where it is due; from 85 % on a summary is prepared."""
         edited = [write.block for write in draft.blocks]
@@ -220,7 +223,7 @@ class TurnRunner:
             )
         )
         text = load_prompt("alert").replace("{percent}", str(round(100 * fill.share)))
-        return await self._system_message(turn, text, ALERT)
+        return await self._system_message(turn, text, kind)
 
     async def _messages(
         self, turn: Turn, reply: ModelReply, results: Sequence[ToolResult], draft: Draft

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from engine.records import Message, Reply
 from engine.tools import ToolResult
 
-ALERT, REMINDER, FAILED, ANSWERED = "system_alert", "reminder", "tool_failed", "tool_result"
+REMINDER, FAILED, ANSWERED = "reminder", "tool_failed", "tool_result"
+# An alert that alone asks for another step, and one that comes along with other work.
+ALERT, ALERT_ASIDE = "system_alert", "system_alert_aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,10 @@ class TurnLog:
 
     @property
     def answers_alert(self) -> bool:
-        """Whether only a memory-pressure alert, which no person sees, asks for this step."""
-        return bool(self.messages) and self.messages[-1].kind == ALERT and self.has_spoken
+        """Whether the person has been answered, and only an alert is still worked on."""
+        kinds = [item.kind for item in self.messages]
+        before = self.messages[: kinds.index(ALERT)] if ALERT in kinds else []
+        return any(item.role == "assistant" and item.text for item in before)
 
     def failures(self) -> Counter[tuple[str, str]]:
         """How often each call failed, by name and arguments."""

@@ -16,7 +16,7 @@ from engine.records import (
     UsageRow,
 )
 from storage.embedder import Embedder, NoVectorsError
-from storage.sqlite import accounts, backup, blocks, health, ledger
+from storage.sqlite import accounts, backup, blocks, health, ledger, pruning
 from storage.sqlite.database import Database
 from storage.sqlite.embedding import EmbeddingIndexer
 from storage.sqlite.instants import to_text
@@ -86,6 +86,13 @@ class Operating:
         """Problems of the database in plain words; empty when it is sound."""
         found = await self._database.read(health.problems)
         return found + await self._database.write(health.word_index_problems)
+
+    async def prune(self, before: datetime) -> int:
+        """Remove delivered replies and event records older than that; how many rows it was."""
+        removed = 0
+        while some := await self._database.write(lambda c: pruning.prune_some(c, before)):
+            removed += some
+        return removed
 
     async def reindex(self) -> AsyncIterator[tuple[int, int]]:
         """Embed everything anew with the configured model; yields (done, total).

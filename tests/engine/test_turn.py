@@ -181,7 +181,10 @@ class TestPressure:
         alerts = [it for it in rig.happened if isinstance(it, MemoryPressure)]
         assert len(alerts) == 1
 
-    async def test_text_after_the_alert_alone_is_not_sent(self, rig):
+    @pytest.mark.parametrize(
+        "answer", [say("I saved it."), call("send_message", message="I saved it.")]
+    )
+    async def test_what_is_said_to_the_alert_alone_is_not_sent(self, rig, answer):
         replies = []
 
         def reply(request):
@@ -189,7 +192,7 @@ class TestPressure:
                 return say("A summary.")
             last = json.loads(json.loads(request.messages[-1])["content"])
             if last["type"] == "system_alert":
-                return say("I saved what matters.")
+                return answer
             return call("send_message", message="I see.")
 
         rig.model._otherwise = reply

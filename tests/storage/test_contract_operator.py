@@ -178,3 +178,23 @@ class TestReindex:
     async def test_without_a_model_it_says_what_to_set(self, store):
         with pytest.raises(StoreUnavailable, match="MEMBOT_EMBEDDING_MODEL"):
             await anext(store.reindex())
+
+
+class TestPruning:
+    """What has served its purpose goes; what is under way or remembered stays."""
+
+    async def test_old_deliveries_and_events_go(self, store):
+        await talk(store, "zebra")
+        assert await store.prune(later(1)) == 2
+        assert await store.prune(later(1)) == 0
+        found = await store.search_recall(direct(), RecallSearch(query="zebra"))
+        assert found.hits[0].text == "zebra"
+
+    async def test_what_waits_and_what_is_new_stays(self, store):
+        turn = await begin(store, "one")
+        await store.commit_step(step(turn, says=["Noted."], replies=["Noted."]))
+        assert await store.prune(NOON) == 0
+        await store.accept(request("two"))
+        assert await store.prune(later(1)) == 1
+        assert [it.text for it in await store.outbox_due("slack", NOON, 9)] == ["Noted."]
+        assert (await store.next_turn(direct().agent_id)) is not None

@@ -1,0 +1,26 @@
+"""What a running bot tidies once a day, beside everything else."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from engine.errors import MembotError
+from engine.store import OperatorStore
+
+log = logging.getLogger(__name__)
+
+KEPT_DAYS = 90
+_DAY_SECONDS = 86_400.0
+
+
+async def keep_house(store: OperatorStore, now: Callable[[], datetime]) -> None:
+    """Prune what has served its purpose, at start and then daily, until cancelled."""
+    while True:
+        try:
+            removed = await store.prune(now() - timedelta(days=KEPT_DAYS))
+        except MembotError as problem:
+            log.warning("Old rows were not pruned: %s", problem.sentence)
+        else:
+            log.info("pruned", extra={"action": "prune", "rows": removed})
+        await asyncio.sleep(_DAY_SECONDS)
