@@ -6,6 +6,7 @@ from typing import Final, Literal
 Calls = Literal["native", "json_schema", "text"]
 OutputField = Literal["max_completion_tokens", "max_tokens"]
 
+TEMPERATURE: Final = "temperature"
 _ALL_CALLS: Final[tuple[Calls, ...]] = ("json_schema", "native", "text")
 _OTHER_FIELD: Final[dict[OutputField, OutputField]] = {
     "max_tokens": "max_completion_tokens",
@@ -23,15 +24,18 @@ class Dialect:
             Source of such a refusal: github.com/ollama/ollama/issues/5793.
         output_field: How the limit of the answer is named: OpenAI's newer models refuse
             ``max_tokens``, older servers know nothing else.
+        steady: Asks for a low temperature where calls are written as text: what small models put
+            into memory must not be a matter of luck. Models with native calls keep their own.
     """
 
     calls: Calls = "native"
     output_field: OutputField = "max_tokens"
+    steady: bool = True
 
 
 def refused_trait(dialect: Dialect, parameter: str) -> str:
     """What a refusal is held to be about: the parameter it names, else how calls are made."""
-    return parameter if parameter == dialect.output_field else dialect.calls
+    return parameter if parameter in {dialect.output_field, TEMPERATURE} else dialect.calls
 
 
 def other_dialect(
@@ -50,5 +54,7 @@ def other_dialect(
     if dialect.output_field in refused:
         other = _OTHER_FIELD[dialect.output_field]
         return None if other in refused else replace(dialect, output_field=other)
+    if dialect.steady and TEMPERATURE in refused:
+        return replace(dialect, steady=False)
     left = [calls for calls in _ALL_CALLS if calls not in refused]
     return replace(dialect, calls=left[0]) if left and may_change_calls else None

@@ -38,7 +38,7 @@ async def send_message(context: ToolContext, message: str) -> str:
     """Say something to the person. The only way to be heard.
 
     Args:
-        message: What the person reads, in Markdown.
+        message: What you answer, in your own words, in Markdown.
     """
     if not message.strip():
         raise ModelMistake("message is empty; write what the person should read.")

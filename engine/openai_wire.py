@@ -13,20 +13,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.chat_model import ModelReply, ModelRequest, ToolCall, ToolSpec
-from engine.dialects import Dialect
+from engine.dialects import TEMPERATURE, Dialect
 from engine.events import whole_characters
+from engine.prompts import load_prompt
 from engine.records import TokenUsage
 from engine.salvage import salvage_call
 
 Json = dict[str, Any]
 
-_CALLS_AS_TEXT: Final = """
-
-# How to call a function
-Answer with exactly one JSON object and nothing else, not even a code fence:
-{"name": "<function>", "arguments": {<its arguments>}}
-Its result comes as the next message. The functions:
-"""
+_THOUGHT: Final = {"type": "string", "maxLength": 200}
+_STEADY: Final = 0.2
 _THINKING: Final = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 
@@ -48,9 +44,12 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
     if request.tools and dialect.calls == "native":
         body |= {"tools": [_tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
     if request.tools and dialect.calls != "native":
-        system += _CALLS_AS_TEXT + "\n".join(map(_signature, request.tools))
+        signatures = "\n".join(map(_signature, request.tools))
+        system += f"\n\n{load_prompt('calls')}\n{signatures}"
     if request.tools and dialect.calls == "json_schema":
         body["response_format"] = _response_format(request.tools)
+    if dialect.calls != "native" and dialect.steady:
+        body[TEMPERATURE] = _STEADY
     if dialect.calls != "native":
         entries = tuple(_json(_as_plain_text(json.loads(entry))) for entry in entries)
     messages = ",".join([_json({"role": "system", "content": system}), *entries])
@@ -83,10 +82,16 @@ def _response_format(tools: tuple[ToolSpec, ...]) -> Json:
 
 
 def _call_schema(spec: ToolSpec) -> Json:
+    """A call, with the inner monologue of MemGPT (arXiv 2310.08560) ahead of it.
+
+    A small model that has put in words what is new stores it more often, and repeats the person's
+    message less.
+    """
+    arguments = _undescribed(spec.parameters)
     return {
         "type": "object",
-        "properties": {"name": {"const": spec.name}, "arguments": _undescribed(spec.parameters)},
-        "required": ["name", "arguments"],
+        "properties": {"thought": _THOUGHT, "name": {"const": spec.name}, "arguments": arguments},
+        "required": ["thought", "name", "arguments"],
         "additionalProperties": False,
     }
 
@@ -106,9 +111,11 @@ def _as_plain_text(entry: Json) -> Json:
     calls = entry.get("tool_calls", ())
     if not calls:
         return {"role": entry["role"], "content": entry["content"] or ""}
+    thought = {"thought": entry["content"]} if entry["content"] else {}
+    functions = [call["function"] for call in calls]
     objects = [
-        {"name": call["function"]["name"], "arguments": json.loads(call["function"]["arguments"])}
-        for call in calls
+        thought | {"name": function["name"], "arguments": json.loads(function["arguments"])}
+        for function in functions
     ]
     lines = [json.dumps(item, ensure_ascii=False) for item in objects]
     return {"role": "assistant", "content": "\n".join(lines)}
@@ -140,7 +147,8 @@ def read_answer(body: Json, request: ModelRequest, model: str) -> Answer | None:
     if found is None:
         return Answer(reply=ModelReply(content=content, usage=usage))
     call = ToolCall(id=_new_call_id(), name=found.name, arguments=_unescaped(found.arguments))
-    reply = ModelReply(content=None, tool_calls=(call,), usage=usage)
+    thought = whole_characters(found.thought) or None
+    reply = ModelReply(content=thought, tool_calls=(call,), usage=usage)
     return Answer(reply=reply, salvaged=True)
 
 

@@ -13,13 +13,18 @@ from typing import Any, Final
 
 _NAME_KEYS: Final = ("name", "function", "tool")
 _ARGUMENT_KEYS: Final = ("arguments", "parameters", "args")
+_THOUGHT_KEY: Final = "thought"
+_NOT_ARGUMENTS: Final = ("id", "type", _THOUGHT_KEY)
 _NAME_OUTSIDE: Final = re.compile(
     r"<function=([\w-]+)>\s*(?=\{)|\[TOOL_CALLS\]\s*([\w-]+)\s*(?:\[ARGS\])?\s*(?=\{)"
 )
 _WRAPPING: Final = re.compile(r"```\w*|</?\w+>|\[TOOL_CALLS\]")
 _OPENS_OBJECT: Final = re.compile(r'\{+\s*"')
 _TRAILING_COMMA: Final = re.compile(r",(\s*[}\]])")
-_CUT_OFF: Final = re.compile(r'\s*(?:```\w*\s*|<tool_call>\s*)?\{+\s*"name"\s*:\s*"([\w-]+)"\s*,')
+_CUT_OFF: Final = re.compile(
+    r'\s*(?:```\w*\s*|<tool_call>\s*)?\{+\s*(?:"thought"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*)?'
+    r'"name"\s*:\s*"([\w-]+)"\s*,'
+)
 _DECODER: Final = json.JSONDecoder(strict=False)
 _LONGEST_TEXT_CHARS: Final = 100_000
 _MOST_OBJECTS: Final = 200
@@ -32,6 +37,7 @@ class SalvagedCall:
 
     name: str
     arguments: str
+    thought: str = ""
 
 
 def salvage_call(text: str, tools: Collection[str]) -> SalvagedCall | None:
@@ -114,8 +120,13 @@ def _as_call(found: dict[str, Any], tools: Collection[str], *, alone: bool) -> S
         if isinstance(name, str) and name in tools:
             arguments = _arguments_of(found, key)
             # An object within prose that only names a tool is talk about the tool.
-            return (
-                SalvagedCall(name=name, arguments=arguments or "{}") if alone or arguments else None
+            if not alone and not arguments:
+                return None
+            thought = found.get(_THOUGHT_KEY)
+            return SalvagedCall(
+                name=name,
+                arguments=arguments or "{}",
+                thought=thought if isinstance(thought, str) else "",
             )
     if alone and len(found) == 1:
         [(name, value)] = found.items()
@@ -129,7 +140,7 @@ def _arguments_of(found: dict[str, Any], name_key: str) -> str:
     for key in _ARGUMENT_KEYS:
         if key in found:
             return _as_json(found[key])
-    beside = {key: value for key, value in found.items() if key not in {name_key, "id", "type"}}
+    beside = {key: value for key, value in found.items() if key not in {name_key, *_NOT_ARGUMENTS}}
     return _as_json(beside) if beside else ""
 
 

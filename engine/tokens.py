@@ -29,7 +29,7 @@ _REMEMBERED_TEXTS: Final = 20_000
 _MESSAGE_OVERHEAD_TOKENS: Final = 3
 _REQUEST_OVERHEAD_TOKENS: Final = 48
 # Where calls are made as JSON, a tool stands in the system text and in the schema.
-_TOOL_OVERHEAD_TOKENS: Final = 16
+_TOOL_OVERHEAD_TOKENS: Final = 32
 _LARGEST_CORRECTION: Final = 3.0
 _LEAST_TO_LEARN_FROM_TOKENS: Final = 200
 

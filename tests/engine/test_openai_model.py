@@ -15,6 +15,7 @@ from engine.chat_model import ModelRequest, ToolSpec
 from engine.circuit import Circuit
 from engine.config import ModelConfig
 from engine.errors import ContextOverflow, ModelUnavailable
+from engine.events import assistant_payload
 from engine.openai_model import OpenAIChatModel
 from engine.openai_wire import read_answer
 from tests.fixtures import model_server as fake
@@ -195,6 +196,25 @@ class TestJsonSchemaMode:
             {"role": "assistant", "content": HI},
             {"role": "user", "content": '{"status": "OK"}'},
         ]
+
+    async def test_a_thought_goes_with_its_call(self, server, make_model):
+        thought = json.loads(HI) | {"thought": "a greeting"}
+        server.script(fake.text(json.dumps(thought)))
+        model = make_model(tool_mode="json_schema")
+        reply = await model.complete(REQUEST)
+        assert reply.content == "a greeting"
+        answer = assistant_payload(reply.content, reply.tool_calls)
+        await model.complete(replace(REQUEST, messages=(*REQUEST.messages, answer)))
+        assert json.loads(server.requests[1]["messages"][-1]["content"]) == thought
+
+    async def test_asks_for_steadiness_where_that_is_not_refused(self, server, make_model):
+        model = make_model(tool_mode="json_schema")
+        await model.complete(REQUEST)
+        server.refuses["temperature"] = fake.error(400, "unsupported", param="temperature")
+        await model.complete(REQUEST)
+        await model.complete(REQUEST)
+        given = ["temperature" in body for body in server.requests]
+        assert given == [True, True, False, False]
 
     async def test_a_server_that_answers_prose_is_heard(self, server, make_model):
         server.script(fake.text("Just prose."))

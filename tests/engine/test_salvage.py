@@ -53,6 +53,14 @@ class TestFindsCalls:
     def test_in_every_form_models_use(self, text: str):
         assert arguments_of(text) == HI
 
+    def test_keeps_the_thought_apart(self):
+        call = '{"thought": "a \\"greeting\\"", "name": "send_message", "arguments": {"message": "hi"}}'
+        found = salvage_call(call, TOOLS)
+        assert (found.thought, json.loads(found.arguments)) == ('a "greeting"', HI)
+        cut = salvage_call(call[:-8], TOOLS)
+        assert cut.name == "send_message"
+        assert "thought" not in cut.arguments
+
     def test_takes_the_first_of_several(self):
         first = '{"name": "send_message", "arguments": {"message": "hi"}}'
         second = '{"name": "conversation_search", "arguments": {"query": "x"}}'
