@@ -11,6 +11,7 @@ from engine.salvage import salvage_call
 
 TOOLS = {"send_message", "conversation_search", "finish_rethinking_memory"}
 HI = {"message": "hi"}
+HI_CALL = '{"name": "send_message", "arguments": {"message": "hi"}}'
 
 
 def arguments_of(text: str) -> object:
@@ -54,7 +55,7 @@ class TestFindsCalls:
         assert arguments_of(text) == HI
 
     def test_keeps_the_thought_apart(self):
-        call = '{"thought": "a \\"greeting\\"", "name": "send_message", "arguments": {"message": "hi"}}'
+        call = HI_CALL.replace("{", '{"thought": "a \\"greeting\\"", ', 1)
         found = salvage_call(call, TOOLS)
         assert (found.thought, json.loads(found.arguments)) == ('a "greeting"', HI)
         cut = salvage_call(call[:-8], TOOLS)
