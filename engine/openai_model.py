@@ -118,6 +118,8 @@ class OpenAIChatModel:
             log.info("model %s is asked with %s calls", model, dialect.calls)
         known.refused = refused
         known.dialect = self._after(answer, dialect, refused)
+        if answer.debris and known.dialect != dialect:
+            return await self._converse(request, model, known)
         return answer.reply
 
     def _may_change(self, request: ModelRequest, refusal: "Refused") -> bool:
@@ -127,7 +129,8 @@ class OpenAIChatModel:
 
     def _after(self, answer: Answer, dialect: Dialect, refused: frozenset[str]) -> Dialect:
         """The next request's dialect: calls that arrive as text are asked for as JSON."""
-        written = answer.salvaged and dialect.calls == "native" and "json_schema" not in refused
+        as_text = answer.salvaged or answer.debris
+        written = as_text and dialect.calls == "native" and "json_schema" not in refused
         may_change = self._config.tool_mode == "auto"
         return replace(dialect, calls="json_schema") if written and may_change else dialect
 

@@ -17,7 +17,7 @@ from engine.dialects import TEMPERATURE, Dialect
 from engine.events import whole_characters
 from engine.prompts import load_prompt
 from engine.records import TokenUsage
-from engine.salvage import salvage_call
+from engine.salvage import is_debris, salvage_call
 
 Json = dict[str, Any]
 
@@ -28,10 +28,16 @@ _THINKING: Final = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A reply, and whether its call had to be found in the text."""
+    """A reply, and what had to be made of it.
+
+    Attributes:
+        salvaged: Its call was found in the text.
+        debris: Its text was the wreck of a call, and is left out.
+    """
 
     reply: ModelReply
     salvaged: bool = False
+    debris: bool = False
 
 
 def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
@@ -143,7 +149,10 @@ def read_answer(body: Json, request: ModelRequest, model: str) -> Answer | None:
     calls = tuple(filter(None, map(_tool_call, message.get("tool_calls") or ())))
     if calls or content is None or not request.tools:
         return Answer(reply=ModelReply(content=content, tool_calls=calls, usage=usage))
-    found = salvage_call(content, {spec.name for spec in request.tools})
+    names = {spec.name for spec in request.tools}
+    found = salvage_call(content, names)
+    if found is None and is_debris(content, names):
+        return Answer(reply=ModelReply(content=None, usage=usage), debris=True)
     if found is None:
         return Answer(reply=ModelReply(content=content, usage=usage))
     call = ToolCall(id=_new_call_id(), name=found.name, arguments=_unescaped(found.arguments))

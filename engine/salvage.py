@@ -17,6 +17,10 @@ _THOUGHT_KEY: Final = "thought"
 _NOT_ARGUMENTS: Final = ("id", "type", _THOUGHT_KEY)
 _NAME_OUTSIDE: Final = re.compile(
     r"<function=([\w-]+)>\s*(?=\{)|\[TOOL_CALLS\]\s*([\w-]+)\s*(?:\[ARGS\])?\s*(?=\{)"
+    r"|<\w+\s+name=[\"']([\w-]+)[\"']\s+\w+=[\"']?\s*(?=\{)"
+)
+_CALL_MARKUP: Final = re.compile(
+    r"</?(?:tools?|tool_calls?|function(?:_call)?)\b[^<>]*>?|\[TOOL_CALLS\]"
 )
 _WRAPPING: Final = re.compile(r"```\w*|</?\w+>|\[TOOL_CALLS\]")
 _OPENS_OBJECT: Final = re.compile(r'\{+\s*"')
@@ -62,12 +66,23 @@ def salvage_call(text: str, tools: Collection[str]) -> SalvagedCall | None:
     return _cut_off(text, tools)
 
 
+def is_debris(text: str, tools: Collection[str]) -> bool:
+    """Whether a text in which no call was found is the wreck of one, and nothing for a person.
+
+    Args:
+        text: The assistant text of an answer without tool calls.
+        tools: Names of the tools that were offered.
+    """
+    left, marks = _CALL_MARKUP.subn("", text)
+    return bool(marks) and (not any(map(str.isalnum, left)) or any(name in text for name in tools))
+
+
 def _tagged(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Forms that carry the name outside of the object."""
     for match in _NAME_OUTSIDE.finditer(text):
         parsed = _parse_at(text, match.end(), repair=True)
         if parsed is not None:
-            yield match[1] or match[2], parsed[0]
+            yield match[1] or match[2] or match[3], parsed[0]
 
 
 def _objects(text: str) -> Iterator[tuple[dict[str, Any], bool]]:

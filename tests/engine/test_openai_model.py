@@ -239,6 +239,14 @@ class TestAutoMode:
         assert "tools" in server.requests[0]
         assert "response_format" in server.requests[1]
 
+    async def test_the_wreck_of_a_call_is_asked_for_again_as_json(self, server, make_model):
+        server.script(fake.text("<tools>\n</tools>"), fake.text(HI), fake.text("<tools></tools>"))
+        model = make_model()
+        assert (await model.complete(REQUEST)).tool_calls[0].name == "send_message"
+        assert ["tools" in body for body in server.requests] == [True, False]
+        wreck = await model.complete(REQUEST)
+        assert (wreck.content, wreck.tool_calls) == (None, ())
+
     @pytest.mark.parametrize("status", [400, 404, 422, 501])
     async def test_turns_to_json_where_tools_are_refused_and_remembers(
         self, server, make_model, status

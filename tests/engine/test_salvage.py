@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.salvage import salvage_call
+from engine.salvage import is_debris, salvage_call
 
 TOOLS = {"send_message", "conversation_search", "finish_rethinking_memory"}
 HI = {"message": "hi"}
@@ -32,6 +32,7 @@ class TestFindsCalls:
             '<tool_call>\n{"name": "send_message", "arguments": {"message": "hi"}}\n</tool_call>',
             '<function=send_message>{"message": "hi"}</function>',
             '<function=send_message>{"message": "hi"}',
+            """<tools><function name="send_message" arguments='{"message": "hi"}' /></tools>""",
             '[TOOL_CALLS] [{"name": "send_message", "arguments": {"message": "hi"}}]',
             '[TOOL_CALLS]send_message[ARGS]{"message": "hi"}',
             '[TOOL_CALLS]send_message{"message": "hi"}',
@@ -132,3 +133,29 @@ class TestLeavesTheRestAlone:
         found = salvage_call(json.dumps(fields | {"name": "send_message"}), TOOLS)
         assert found is not None
         assert isinstance(found.arguments, str)
+
+
+class TestDebris:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "<tools></tools>",
+            "<tool_call>\n</tool_call>",
+            "<tools>\n<function name=send_message>hi</function>",
+            "[TOOL_CALLS]",
+            "<tool_call>send_message(hi)",
+        ],
+    )
+    def test_is_known(self, text: str):
+        assert is_debris(text, TOOLS)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "Hello!", "Use send_message.", "Wrap it in <function>x</function> tags.", "<b>hi</b>"],
+    )
+    def test_is_not_what_people_read(self, text: str):
+        assert not is_debris(text, TOOLS)
+
+    @given(st.text(alphabet="<tools>/function []", max_size=300))
+    def test_hostile_text_does_no_harm(self, text: str):
+        is_debris(text, TOOLS)
