@@ -28,8 +28,6 @@ _LOAD_SECONDS: Final = 5.0
 _REMEMBERED_TEXTS: Final = 20_000
 _MESSAGE_OVERHEAD_TOKENS: Final = 3
 _REQUEST_OVERHEAD_TOKENS: Final = 48
-# Where calls are made as JSON, a tool stands in the system text and in the schema.
-_TOOL_OVERHEAD_TOKENS: Final = 32
 _LARGEST_CORRECTION: Final = 3.0
 _LEAST_TO_LEARN_FROM_TOKENS: Final = 200
 
@@ -121,12 +119,14 @@ class TokenCounter:
         return self.count_now(payload) + _MESSAGE_OVERHEAD_TOKENS
 
     def tool_tokens(self, tools: Sequence[ToolSpec]) -> int:
-        """Tokens of the tools of a request."""
-        each = (self.message_tokens(_tool_text(tool)) for tool in tools)
-        return sum(tokens + _TOOL_OVERHEAD_TOKENS for tokens in each)
+        """Tokens of the tools of a request, as native calls put them; as text they take fewer."""
+        return sum(self.message_tokens(_tool_text(tool)) for tool in tools)
 
     def request_tokens(self, request: ModelRequest) -> int:
-        """Tokens of a whole request as it is sent, JSON and all; no less than a tokenizer says."""
+        """Tokens of a whole request as it is sent, JSON and all; no less than a tokenizer says.
+
+        A ``response_format`` is not counted: it guides the sampler and stands in no prompt.
+        """
         system = json.dumps(request.system, ensure_ascii=False)
         return (
             _REQUEST_OVERHEAD_TOKENS
