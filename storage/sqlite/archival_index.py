@@ -22,23 +22,18 @@ from storage.sqlite.array_cache import ArrayCache
 from storage.sqlite.kept_vectors import KeptVectors, placed
 from storage.sqlite.moments import microseconds, snapshot
 from storage.sqlite.recall_index import Hits
+from storage.sqlite.search_index import SearchIndex
 from storage.sqlite.search_rows import (
     AgentState,
-    PendingText,
     Tier,
     add_words,
     agent_state,
-    drop_agent,
     drop_vectors,
     ensure_agent,
     known_model,
     mark_changed,
     matches,
-    pending,
-    purge_words,
     remove_words,
-    store_pending,
-    use_model,
 )
 from storage.vectors import Floats, normalised, top
 from storage.words import QueryWord, fold, language_bit, query_identifiers, query_words, terms
@@ -125,15 +120,17 @@ class _Arrays:
         return placed(self.seqs, seqs)[0]
 
 
-class ArchivalIndex:
+class ArchivalIndex(SearchIndex[_Arrays]):
     """The index over all agents' passages.
 
     Args:
         cache_bytes: The most memory kept between searches, over all agents.
     """
 
+    tier = _TIER
+
     def __init__(self, *, cache_bytes: int) -> None:
-        self._cache = ArrayCache(cache_bytes, _Arrays)
+        super().__init__(ArrayCache(cache_bytes, _Arrays))
 
     # -------------------------------------------------------------- writing
 
@@ -166,50 +163,6 @@ class ArchivalIndex:
                 remove_words(connection, _TIER, [seq])
                 drop_vectors(connection, row[0], [seq])
                 mark_changed(connection, row[0])
-
-    def remove_agent(self, connection: sqlite3.Connection, agent_id: str) -> None:
-        """Remove everything of one agent from search, inside the caller's transaction."""
-        state = agent_state(connection, _TIER, agent_id)
-        if state is None:
-            return
-        rows = connection.execute(
-            "SELECT seq FROM archival_rows WHERE agent = ?", (state.number,)
-        ).fetchall()
-        self.remove(connection, [row[0] for row in rows])
-        drop_agent(connection, state.number)
-
-    def purge(self, connection: sqlite3.Connection) -> None:
-        """Clear removed passages' words from the file."""
-        purge_words(connection, _TIER)
-
-    def invalidate(self, agent_id: str | None = None) -> None:
-        """Drop kept arrays of one agent or of all."""
-        self._cache.drop(agent_id)
-
-    def is_cached(self, agent_id: str) -> bool:
-        """Whether an agent's arrays are kept now."""
-        return agent_id in self._cache
-
-    @property
-    def cached_bytes(self) -> int:
-        """The memory of all kept arrays."""
-        return self._cache.bytes_used
-
-    # -------------------------------------------------------------- vectors
-
-    def pending(self, connection: sqlite3.Connection, limit: int) -> list[PendingText]:
-        """Passages that wait for a vector, the newest first."""
-        return pending(connection, _TIER, limit)
-
-    def store_vectors(
-        self,
-        connection: sqlite3.Connection,
-        model: str,
-        rows: Sequence[PendingText],
-        vectors: Floats,
-    ) -> None:
-        """Store the vectors of passages that waited, inside the caller's transaction."""
-        store_pending(connection, use_model(connection, model, vectors.shape[1]), rows, vectors)
 
     def nearest(
         self, connection: sqlite3.Connection, agent_id: str, model: str, vector: Floats

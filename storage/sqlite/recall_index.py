@@ -29,22 +29,17 @@ from storage.search import (
 from storage.sqlite.array_cache import ArrayCache
 from storage.sqlite.moments import microseconds, snapshot
 from storage.sqlite.recall_arrays import RecallArrays
+from storage.sqlite.search_index import SearchIndex
 from storage.sqlite.search_rows import (
-    PendingText,
     Tier,
     add_words,
     agent_state,
-    drop_agent,
     drop_vectors,
     ensure_agent,
     known_model,
     mark_changed,
     matches,
-    pending,
-    purge_words,
     remove_words,
-    store_pending,
-    use_model,
 )
 from storage.vectors import Floats, normalised, top
 from storage.words import (
@@ -119,7 +114,7 @@ class Hits:
     scores: tuple[float, ...] = ()
 
 
-class RecallIndex:
+class RecallIndex(SearchIndex[RecallArrays]):
     """The index over all agents' messages.
 
     Args:
@@ -127,9 +122,11 @@ class RecallIndex:
         session_gap_seconds: A silence longer than this ends a sitting of a conversation.
     """
 
+    tier = _TIER
+
     def __init__(self, *, cache_bytes: int, session_gap_seconds: int = 6 * 3600) -> None:
+        super().__init__(ArrayCache(cache_bytes, RecallArrays))
         self._gap = session_gap_seconds * 1_000_000
-        self._cache = ArrayCache(cache_bytes, RecallArrays)
 
     # -------------------------------------------------------------- writing
 
@@ -205,50 +202,6 @@ class RecallIndex:
                 (number, sitting),
             )
             mark_changed(connection, number)
-
-    def remove_agent(self, connection: sqlite3.Connection, agent_id: str) -> None:
-        """Remove everything of one agent from search, inside the caller's transaction."""
-        state = agent_state(connection, _TIER, agent_id)
-        if state is None:
-            return
-        rows = connection.execute(
-            "SELECT seq FROM recall_rows WHERE agent = ?", (state.number,)
-        ).fetchall()
-        self.remove(connection, [row[0] for row in rows])
-        drop_agent(connection, state.number)
-
-    def purge(self, connection: sqlite3.Connection) -> None:
-        """Clear removed messages' words from the file."""
-        purge_words(connection, _TIER)
-
-    def invalidate(self, agent_id: str | None = None) -> None:
-        """Drop kept arrays of one agent or of all."""
-        self._cache.drop(agent_id)
-
-    def is_cached(self, agent_id: str) -> bool:
-        """Whether an agent's arrays are kept now."""
-        return agent_id in self._cache
-
-    @property
-    def cached_bytes(self) -> int:
-        """The memory of all kept arrays."""
-        return self._cache.bytes_used
-
-    # -------------------------------------------------------------- vectors
-
-    def pending(self, connection: sqlite3.Connection, limit: int) -> list[PendingText]:
-        """Messages that wait for a vector, the newest first."""
-        return pending(connection, _TIER, limit)
-
-    def store_vectors(
-        self,
-        connection: sqlite3.Connection,
-        model: str,
-        rows: Sequence[PendingText],
-        vectors: Floats,
-    ) -> None:
-        """Store the vectors of messages that waited, inside the caller's transaction."""
-        store_pending(connection, use_model(connection, model, vectors.shape[1]), rows, vectors)
 
     # -------------------------------------------------------------- reading
 
