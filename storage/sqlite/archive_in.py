@@ -4,7 +4,7 @@ import json
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -135,23 +135,9 @@ def _add_messages(
 
 
 def _message(connection: sqlite3.Connection, row: Row, target: _Target) -> Message:
-    return Message(
-        id=_free_id(connection, "messages", row, from_text(row["sent_at"])),
-        scope=target.scope(row["conversation_id"]),
-        turn_id=row["turn_id"],
-        role=row["role"],
-        kind=row["kind"],
-        author=row["author"],
-        author_name=row["author_name"],
-        text=row["text"],
-        payload=row["payload"],
-        tokens=row["tokens"],
-        source_key=row["source_key"],
-        reply_to=row["reply_to"],
-        place=row["place"],
-        sent_at=from_text(row["sent_at"]),
-        searchable=bool(row["searchable"]),
-    )
+    known = messages.from_row(row, target.scope(row["conversation_id"]))
+    free = _free_id(connection, "messages", row, known.sent_at)
+    return replace(known, id=free, seq=0)
 
 
 def _add_passages(

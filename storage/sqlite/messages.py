@@ -10,7 +10,17 @@ from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
 from storage.sqlite.recall_index import IndexedMessage
 
-__all__ = ["add", "between", "hits", "move_to_end", "of_turn", "queue", "remove", "under_way"]
+__all__ = [
+    "add",
+    "between",
+    "from_row",
+    "hits",
+    "move_to_end",
+    "of_turn",
+    "queue",
+    "remove",
+    "under_way",
+]
 
 _COLUMNS = (
     "id, tenant, agent_id, conversation_id, turn_id, role, kind, author, author_name, text, "
@@ -96,7 +106,7 @@ def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple
             "tenant": scope.tenant,
         },
     )
-    return tuple(_message(row, scope) for row in rows)
+    return tuple(from_row(row, scope) for row in rows)
 
 
 def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) -> None:
@@ -119,7 +129,7 @@ def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) ->
         "FROM sqlite_sequence AS s WHERE s.name = 'messages') WHERE seq = ? RETURNING seq",
         (row["seq"],),
     ).fetchone()
-    message = _message(row, scope)
+    message = from_row(row, scope)
     if message.searchable and message.text:
         indexes.recall.add(connection, [_indexed(message, moved["seq"])])
 
@@ -131,7 +141,7 @@ def of_turn(connection: sqlite3.Connection, turn: Turn) -> tuple[Message, ...]:
         "SELECT * FROM messages WHERE turn_id = ? AND agent_id = ? AND tenant = ? ORDER BY seq",
         (turn.id, scope.agent_id, scope.tenant),
     )
-    return tuple(_message(row, scope) for row in rows)
+    return tuple(from_row(row, scope) for row in rows)
 
 
 def under_way(connection: sqlite3.Connection, scope: Scope) -> frozenset[int]:
@@ -196,7 +206,8 @@ def _hit(row: Any) -> Hit:  # noqa: ANN401 - a row of any query
     )
 
 
-def _message(row: Any, scope: Scope) -> Message:  # noqa: ANN401 - a row of any query
+def from_row(row: Any, scope: Scope) -> Message:  # noqa: ANN401 - of any query or archive
+    """The message a row holds."""
     return Message(
         id=row["id"],
         seq=row["seq"],
