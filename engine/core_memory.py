@@ -21,7 +21,7 @@ def human_label(speaker: str | None, *, room: bool) -> str:
 
 
 def append_line(block: Block, content: str) -> Block:
-    """The block with one more line.
+    """The block with one more line; the block itself when it has that line already.
 
     Raises:
         ModelMistake: The block is read-only or the line does not fit.
@@ -29,6 +29,8 @@ def append_line(block: Block, content: str) -> Block:
     line = content.strip()
     if not line:
         raise ModelMistake("content is empty; nothing was added.")
+    if line in block.value.splitlines():
+        return block
     return _changed(block, f"{block.value}\n{line}" if block.value else line)
 
 

@@ -67,7 +67,11 @@ async def core_memory_append(context: ToolContext, label: Label, content: str) -
         label: Block to add to; "human" is the person who is speaking.
         content: The line, in your own words or theirs.
     """
-    _write(context, append_line(_block(context, label), content), "core_memory_append")
+    block = _block(context, label)
+    longer = append_line(block, content)
+    if longer == block:
+        return "That line is there already."
+    _write(context, longer, "core_memory_append")
     return "Added."
 
 

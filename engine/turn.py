@@ -27,7 +27,6 @@ from engine.tokens import TokenCounter
 from engine.tools import Draft, Toolbox, ToolContext, ToolResult
 from engine.turn_log import (
     ALERT,
-    ALERT_ASIDE,
     ANSWERED,
     FAILED,
     REMINDER,
@@ -116,12 +115,11 @@ class TurnRunner:
         if next_step == Continue(REMINDER):
             messages.append(await self._system_message(turn, load_prompt("reminder"), REMINDER))
         alert = None
-        if step < config.max_steps and not isinstance(next_step, LimitReached):
-            kind = ALERT_ASIDE if isinstance(next_step, Continue) else ALERT
-            alert = await self._alert(turn, ready, draft, messages, kind)
+        if isinstance(next_step, Done) and step < config.max_steps:
+            alert = await self._alert(turn, ready, draft, messages)
         if alert:
             messages.append(alert)
-            next_step = next_step if isinstance(next_step, Continue) else Continue(ALERT)
+            next_step = Continue(ALERT)
         _speak_up(next_step, now_stored, draft)
         commit = StepCommit(
             turn=turn,
@@ -205,7 +203,7 @@ class TurnRunner:
         return results
 
     async def _alert(
-        self, turn: Turn, ready: Ready, draft: Draft, added: Sequence[Message], kind: str
+        self, turn: Turn, ready: Ready, draft: Draft, added: Sequence[Message]
     ) -> Message | None:
         """The memory-pressure alert, where it is due; from 85 % on a summary is prepared."""
         edited = [write.block for write in draft.blocks]
@@ -223,7 +221,7 @@ class TurnRunner:
             )
         )
         text = load_prompt("alert").replace("{percent}", str(round(100 * fill.share)))
-        return await self._system_message(turn, text, kind)
+        return await self._system_message(turn, text, ALERT)
 
     async def _messages(
         self, turn: Turn, reply: ModelReply, results: Sequence[ToolResult], draft: Draft

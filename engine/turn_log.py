@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from engine.records import Message, Reply
 from engine.tools import ToolResult
 
-REMINDER, FAILED, ANSWERED = "reminder", "tool_failed", "tool_result"
-# An alert that alone asks for another step, and one that comes along with other work.
-ALERT, ALERT_ASIDE = "system_alert", "system_alert_aside"
+ALERT, REMINDER, FAILED, ANSWERED = "system_alert", "reminder", "tool_failed", "tool_result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,13 @@ class TurnLog:
 
     @property
     def answers_alert(self) -> bool:
-        """Whether the person has been answered, and only an alert is still worked on."""
-        kinds = [item.kind for item in self.messages]
-        before = self.messages[: kinds.index(ALERT)] if ALERT in kinds else []
-        return any(item.role == "assistant" and item.text for item in before)
+        """Whether only an alert is still worked on: it comes when the turn would have ended."""
+        return any(item.kind == ALERT for item in self.messages) and self.has_spoken
+
+    def made(self) -> Counter[tuple[str, str]]:
+        """How often each call was made, by name and arguments."""
+        functions = [call["function"] for item in self.messages for call in _calls(item)]
+        return Counter((function["name"], function["arguments"]) for function in functions)
 
     def failures(self) -> Counter[tuple[str, str]]:
         """How often each call failed, by name and arguments."""
@@ -65,6 +66,10 @@ class TurnLog:
         failed = [json.loads(item.payload) for item in self.messages if item.kind == FAILED]
         known = [calls[entry["tool_call_id"]] for entry in failed if entry["tool_call_id"] in calls]
         return Counter((function["name"], function["arguments"]) for function in known)
+
+
+def _key(result: ToolResult) -> tuple[str, str]:
+    return result.call.name, result.call.arguments
 
 
 def _calls(message: Message) -> list[dict[str, dict[str, str]]]:
@@ -95,10 +100,14 @@ def decide(
 
 
 def _reason_to_go_on(log: TurnLog, results: Sequence[ToolResult]) -> str:
-    """Why the model gets another step: a failure, a heartbeat, or a person left in silence."""
+    """Why the model gets another step: a failure, a heartbeat, or a person left in silence.
+
+    A call that was made before in this turn gets no heartbeat: small models repeat themselves.
+    """
     if any(not result.ok for result in results):
         return "a call failed"
-    if any(result.heartbeat for result in results):
+    made = log.made()
+    if any(result.heartbeat and made[_key(result)] <= 1 for result in results):
         return "a heartbeat was asked for"
     if not log.has_spoken and not log.was_reminded:
         return REMINDER

@@ -277,3 +277,18 @@ class TestRooms:
         assert "SECRET illness" not in shown.system
         answers = [item["message"] for item in results_in(shown)]
         assert all("SECRET illness" not in text for text in answers)
+
+
+class TestRepetition:
+    """A small model that repeats itself neither fills its memory nor goes on for ever."""
+
+    async def test_the_same_line_is_kept_once_and_the_chain_ends(self, rig):
+        again = call(
+            "core_memory_append", label="human", content="Plays chess.", request_heartbeat=True
+        )
+        rig.script(again, again, call("send_message", message="Noted."))
+        result = await rig.say("I play chess")
+        assert (result.replies, result.steps) == (("Noted.",), 3)
+        assert (await rig.block("human")).value == "Plays chess."
+        reminder = json.loads(json.loads(rig.model.requests[2].messages[-1])["content"])
+        assert "send_message" in reminder["message"]
