@@ -51,7 +51,8 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
         body |= {"tools": [_tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
     if request.tools and dialect.calls != "native":
         signatures = "\n".join(map(_signature, request.tools))
-        system += f"\n\n{load_prompt('calls')}\n{signatures}"
+        # Ahead of core memory, whose edits would have all of it read again.
+        system = f"{load_prompt('calls')}\n{signatures}\n\n{system}"
     if request.tools and dialect.calls == "json_schema":
         body["response_format"] = _response_format(request.tools)
     if dialect.calls != "native" and dialect.steady:
