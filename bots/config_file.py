@@ -1,16 +1,27 @@
 """What may stand in ``membot.toml``; knows the file's shape, not what the keys do."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
-Places = list[str]
+_PLACE = re.compile(r"\*.*|(discord|slack|console):\S+")
+
+
+def _place_pattern(pattern: str) -> str:
+    if not _PLACE.fullmatch(pattern):
+        raise ValueError("a place looks like slack:T1/channel/C2, discord:111/* or *")
+    return pattern
+
+
+Place = Annotated[str, AfterValidator(_place_pattern)]
+Places = list[Place]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -38,7 +49,7 @@ class BlockTable(_Table):
 class PlaceTable(_Table):
     """What is different at some places. Not used yet."""
 
-    match: str
+    match: Place
     persona: str | None = None
     mapping: Literal["team", "personal", "per-user-in-channel", "single"] | None = None
     mode: Literal["mention", "thread", "listen", "off"] | None = None
@@ -202,7 +213,7 @@ def _sentence(name: str, problem: Mapping[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
         known = known_keys(problem["loc"][:-1])
         return f"{name}: {where} is not a known key; {_nearest(str(problem['loc'][-1]), known)}."
-    reason = str(problem["msg"])
+    reason = str(problem["msg"]).removeprefix("Value error, ")
     return f"{name}: {where}: {reason[:1].lower()}{reason[1:]}."
 
 

@@ -140,7 +140,7 @@ class TestConfigFile:
             ("[memry]\n", "memory"),
             ("[memory]\nwran = 0.5\n", "warn"),
             ('[personas.default]\ntxt = "x"\n', "text"),
-            ('[[places]]\nmatch = "x"\nmoode = "off"\n', "mode"),
+            ('[[places]]\nmatch = "*"\nmoode = "off"\n', "mode"),
             ("[budgets.person]\ntokens_a_day = 5\n", "tokens_per_day"),
         ],
     )
@@ -166,6 +166,15 @@ class TestConfigFile:
             '[personas.a]\n[personas.b]\nfile = "gone.md"\n[personas.c]\ntext = "x"\n'
         )
         assert [line.split(" ")[0] for line in problems()] == ["personas.a", "personas.b.file"]
+
+    @pytest.mark.parametrize("pattern", ["slak:T1/*", "C2", "", "T1/*"])
+    def test_a_place_that_can_never_match_is_refused(self, elsewhere, pattern):
+        (elsewhere / "membot.toml").write_text(f'[blocks.team]\nplaces = ["{pattern}"]\n')
+        (sentence,) = problems()
+        assert sentence == (
+            "membot.toml: blocks.team.places.0: "
+            "a place looks like slack:T1/channel/C2, discord:111/* or *."
+        )
 
     def test_known_keys_use_the_names_in_the_file(self):
         assert known_keys(("quiet_hours",)) == ["from", "to", "timezone"]

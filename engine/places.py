@@ -1,0 +1,30 @@
+"""Which places a setting holds for; pure.
+
+A place is named by its agent's key, such as ``slack:T1/channel/C2`` or ``discord:*/user/222``; a
+thread follows its channel. In a pattern ``*`` stands for any text.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+EVERYWHERE = ("*",)
+
+
+def matches(agent_id: str, patterns: Iterable[str]) -> bool:
+    """Whether any of the patterns names the agent's place."""
+    return any(_fits(agent_id, pattern) for pattern in patterns)
+
+
+def most_specific(agent_id: str, patterns: Sequence[str]) -> str | None:
+    """The pattern that says most about the agent's place, the first of equals; None without one.
+
+    The more characters a pattern spells out, the more it says: a channel wins over its server, a
+    server over its platform.
+    """
+    fitting = [pattern for pattern in patterns if _fits(agent_id, pattern)]
+    return max(fitting, key=lambda pattern: len(pattern.replace("*", "")), default=None)
+
+
+def _fits(agent_id: str, pattern: str) -> bool:
+    spelled = map(re.escape, pattern.split("*"))
+    return re.fullmatch(".*".join(spelled), agent_id) is not None
