@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+_OWN_LABELS = ("persona", "human", "room")
+_LABEL = re.compile(r"[^\W_][\w-]{0,39}")
 _PLACE = re.compile(r"\*.*|(discord|slack|console):\S+")
 
 
@@ -25,6 +27,17 @@ Places = list[Place]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
+def _only(value: str) -> AfterValidator:
+    """Of what the design knows, only this works yet; the rest is refused and not ignored."""
+
+    def check(given: str) -> str:
+        if given != value:
+            raise ValueError(f"only {value} is available yet")
+        return given
+
+    return AfterValidator(check)
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
@@ -37,7 +50,7 @@ class Persona(_Table):
 
 
 class BlockTable(_Table):
-    """A further core memory block. Not used yet."""
+    """A further core memory block."""
 
     text: str = ""
     description: str = ""
@@ -47,12 +60,12 @@ class BlockTable(_Table):
 
 
 class PlaceTable(_Table):
-    """What is different at some places. Not used yet."""
+    """What is different at some places."""
 
     match: Place
     persona: str | None = None
-    mapping: Literal["team", "personal", "per-user-in-channel", "single"] | None = None
-    mode: Literal["mention", "thread", "listen", "off"] | None = None
+    mapping: Annotated[str, _only("team")] | None = None
+    mode: Annotated[str, _only("mention")] | None = None
 
 
 class KnowledgeTable(_Table):
@@ -184,7 +197,9 @@ def read_config_file(path: Path) -> tuple[ConfigFile, list[str]]:
     return config, _pressure_problems(path.name, config.memory)
 
 
-def personas(config: ConfigFile, folder: Path) -> tuple[dict[str, str], list[str]]:
+def personas(
+    config: ConfigFile, folder: Path, *, limit_chars: int
+) -> tuple[dict[str, str], list[str]]:
     """Persona texts by name, their files read from beside the configuration, and problems."""
     texts: dict[str, str] = {}
     problems = []
@@ -193,13 +208,51 @@ def personas(config: ConfigFile, folder: Path) -> tuple[dict[str, str], list[str
         if (persona.text is None) == (persona.file is None):
             problems.append(f"{where} needs either text or file.")
         elif persona.text is not None:
-            texts[name] = persona.text
+            texts[name] = persona.text.strip()
         else:
             try:
                 texts[name] = (folder / (persona.file or "")).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
                 problems.append(f"{where}.file names {persona.file}, which cannot be read as text.")
+    problems += [
+        f"personas.{name} has {len(text)} characters; a persona block holds {limit_chars}."
+        for name, text in texts.items()
+        if len(text) > limit_chars
+    ]
     return texts, problems
+
+
+def place_personas(config: ConfigFile) -> tuple[dict[str, str], list[str]]:
+    """Names of personas by pattern of places, and problems."""
+    named: dict[str, str] = {}
+    for place in config.places:
+        if place.persona:
+            named.setdefault(place.match, place.persona)
+    problems = [
+        f"places: {pattern} names the persona {name}, which is not in the file; "
+        f"{_nearest(name, list(config.personas))}."
+        for pattern, name in named.items()
+        if name not in config.personas
+    ]
+    return named, problems
+
+
+def block_problems(config: ConfigFile) -> list[str]:
+    """What is wrong with the further blocks, one sentence each."""
+    problems = []
+    for label, block in config.blocks.items():
+        where = f"blocks.{label}"
+        if label in _OWN_LABELS or not _LABEL.fullmatch(label):
+            problems.append(
+                f"{where} cannot be a block's name; take letters, digits, - and _, "
+                f"and none of {', '.join(_OWN_LABELS)}."
+            )
+        if len(block.text) > block.limit_chars:
+            problems.append(
+                f"{where}.text has {len(block.text)} characters, more than its limit_chars "
+                f"{block.limit_chars}: shorten the text or raise the limit."
+            )
+    return problems
 
 
 def _pressure_problems(name: str, memory: MemoryTable) -> list[str]:

@@ -16,8 +16,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from bots.config_file import ConfigFile, personas, read_config_file
-from engine.config import EngineConfig, MemoryConfig, ModelConfig
+from bots.config_file import (
+    BlockTable,
+    ConfigFile,
+    block_problems,
+    personas,
+    place_personas,
+    read_config_file,
+)
+from engine.config import EngineConfig, MemoryConfig, ModelConfig, OperatorBlock
 from engine.errors import BadSettings
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -208,6 +215,7 @@ class Settings:
 
     Attributes:
         personas: Texts by persona name.
+        place_personas: Persona names by pattern of places.
         web: None when the listener is off.
         admins: Principal keys.
     """
@@ -215,6 +223,7 @@ class Settings:
     env: Environment
     file: ConfigFile
     personas: Mapping[str, str]
+    place_personas: Mapping[str, str]
     admins: frozenset[str]
     database: Path
     web: WebAddress | None
@@ -266,7 +275,9 @@ class Settings:
                 max_steps=table.max_steps,
             ),
             timezone=ZoneInfo(self.env.membot_timezone),
-            personas=dict(self.personas),
+            personas=self.personas,
+            place_personas=self.place_personas,
+            blocks=tuple(_operator_block(*item) for item in self.file.blocks.items()),
         )
 
     def run_problems(self) -> list[str]:
@@ -283,6 +294,17 @@ class Settings:
                 "or set SLACK_APP_TOKEN for Socket Mode."
             )
         return problems
+
+
+def _operator_block(label: str, table: BlockTable) -> OperatorBlock:
+    return OperatorBlock(
+        label=label,
+        text=table.text.strip(),
+        description=table.description,
+        limit_chars=table.limit_chars,
+        read_only=table.read_only,
+        places=tuple(table.places),
+    )
 
 
 def reveal(secret: SecretStr | None) -> str | None:
@@ -302,14 +324,17 @@ def load_settings() -> Settings:
     if path:
         config, found = read_config_file(path)
         problems += found
-    texts, found = personas(config, path.parent if path else Path())
-    problems += found
+    limit_chars = MemoryConfig().block_limit_chars
+    texts, found = personas(config, path.parent if path else Path(), limit_chars=limit_chars)
+    at_places, unknown = place_personas(config)
+    problems += [*found, *unknown, *block_problems(config)]
     if problems or environment is None:
         raise BadSettings("\n".join(problems))
     return Settings(
         env=environment,
         file=config,
         personas=texts,
+        place_personas=at_places,
         admins=parse_admins(environment.membot_admins or ""),
         database=sqlite_path(environment.membot_database_url),
         web=parse_web_listen(environment.membot_web_listen),

@@ -10,10 +10,11 @@ from datetime import datetime
 from ulid import ULID
 
 from engine import notices
-from engine.config import EngineConfig
+from engine.config import EngineConfig, OperatorBlock
 from engine.context_window import cut_text
 from engine.core_memory import HUMAN, human_label
 from engine.events import user_payload, whole_characters
+from engine.places import matches, most_specific
 from engine.prompts import load_prompt
 from engine.records import Block, IncomingEvent, Message
 from engine.store import AcceptRequest
@@ -27,14 +28,13 @@ _DESCRIPTIONS = {
 
 
 def starting_blocks(event: IncomingEvent, config: EngineConfig) -> tuple[Block, ...]:
-    """Blocks that the event's agent has from its first event on.
+    """Blocks that the event's agent has from now on.
 
     A room's agent gets one block a speaker, labelled with the speaker's key.
     """
-    room = event.scope.audience == "room"
+    room, agent_id = event.scope.audience == "room", event.scope.agent_id
     limit = config.memory.block_limit_chars
-    persona = config.personas.get("default") or load_prompt("persona")
-    blocks = [_block("persona", persona, limit)]
+    blocks = [_block("persona", _persona(agent_id, config), limit)]
     if room:
         blocks.append(_block("room", "", limit))
     human = Block(
@@ -44,7 +44,25 @@ def starting_blocks(event: IncomingEvent, config: EngineConfig) -> tuple[Block, 
         owner=event.scope.speaker if room else None,
         owner_name=event.speaker_name if room else "",
     )
-    return (*blocks, human)
+    given = (_given(block) for block in config.blocks if matches(agent_id, block.places))
+    return (*blocks, human, *given)
+
+
+def _persona(agent_id: str, config: EngineConfig) -> str:
+    """The text of the persona whose place says most about the agent's."""
+    pattern = most_specific(agent_id, tuple(config.place_personas))
+    name = config.place_personas[pattern] if pattern else "default"
+    return config.personas.get(name) or load_prompt("persona")
+
+
+def _given(block: OperatorBlock) -> Block:
+    return Block(
+        label=block.label,
+        description=block.description,
+        value=block.text,
+        limit_chars=block.limit_chars,
+        read_only=block.read_only,
+    )
 
 
 def _block(label: str, value: str, limit_chars: int) -> Block:

@@ -1,5 +1,6 @@
 """The engine's settings, already checked; only ``bots.settings`` fills them from outside."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -70,11 +71,36 @@ class DispatchConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorBlock:
+    """A core memory block that the operator gives to the agents of some places.
+
+    Attributes:
+        text: What an editable block starts with, and what a read-only one holds.
+        places: Patterns, see ``engine.places``.
+    """
+
+    label: str
+    text: str
+    description: str
+    limit_chars: int
+    read_only: bool
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """Everything the engine is built from."""
+    """Everything the engine is built from.
+
+    Attributes:
+        personas: Texts by name; ``default`` is for places that name none.
+        place_personas: Names of personas by pattern of places.
+        blocks: Given to agents beside the blocks that every agent has.
+    """
 
     model: ModelConfig = field(default_factory=ModelConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     dispatch: DispatchConfig = field(default_factory=DispatchConfig)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
-    personas: dict[str, str] = field(default_factory=dict)
+    personas: Mapping[str, str] = field(default_factory=dict)
+    place_personas: Mapping[str, str] = field(default_factory=dict)
+    blocks: tuple[OperatorBlock, ...] = ()

@@ -56,7 +56,8 @@ class AcceptRequest:
     """An event with all that one transaction stores for it.
 
     Attributes:
-        blocks: Blocks the agent has from its first event on; those it has already are kept.
+        blocks: Blocks the agent has from now on; those it has already are kept as they are, but
+            read-only ones follow, and go when they are not among these any more.
         max_queued: Turns an agent may have waiting before it says that it is busy.
         busy_notice: The words for that.
     """

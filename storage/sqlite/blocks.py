@@ -1,7 +1,9 @@
 """Core memory: blocks, and the history of every write."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,25 +11,69 @@ from engine.errors import StaleBlock
 from engine.records import Block, BlockVersion, BlockWrite, Scope
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["add_missing", "agent_blocks", "apply", "history", "window_blocks"]
+__all__ = ["agent_blocks", "apply", "history", "settle", "window_blocks"]
 
 _STARTING = "created"
+_CONFIGURED, _OPERATOR = "configured", "operator"
 _FIRST_LABELS = ("persona", "human", "room")
 _PERSON = "human:"
 _AFTER_PERSON = "human;"  # the text that follows every label of a person's block
 
 
-def add_missing(
-    connection: sqlite3.Connection, scope: Scope, blocks: Iterable[Block], at: datetime
-) -> None:
-    """Give the agent the blocks it lacks; those it has stay as they are."""
+def settle(
+    connection: sqlite3.Connection, scope: Scope, blocks: Sequence[Block], at: datetime
+) -> bool:
+    """Give the agent the blocks it lacks; whether any that it had has changed.
+
+    Those it has stay as they are, but for read-only ones: they are the operator's, and follow
+    what is given.
+    """
+    labels = [block.label for block in blocks]
+    rows = connection.execute(
+        "SELECT * FROM blocks WHERE agent_id = ? "
+        "AND (read_only = 1 OR label IN (SELECT value FROM json_each(?)))",
+        (scope.agent_id, json.dumps(labels)),
+    )
+    known = {row["label"]: _block(row) for row in rows}
+    changed = _drop_withdrawn(connection, scope, known.keys() - labels)
     for block in blocks:
-        known = connection.execute(
-            "SELECT 1 FROM blocks WHERE agent_id = ? AND label = ?", (scope.agent_id, block.label)
-        ).fetchone()
-        if not known:
-            write = BlockWrite(block=block, author=None, source_key=None, operation=_STARTING)
-            _store(connection, scope, write, None, at)
+        following = _following(block, known.get(block.label))
+        if following:
+            _store(connection, scope, _given(following), None, at)
+            changed |= following.version > 1
+    return changed
+
+
+def _following(given: Block, known: Block | None) -> Block | None:
+    """What is to be stored of a block that is given, or None when nothing is."""
+    if known is None:
+        return given
+    told = given if given.read_only else replace(known, read_only=False)
+    following = replace(told, version=known.version, updated_at=known.updated_at)
+    return None if following == known else replace(following, version=known.version + 1)
+
+
+def _given(block: Block) -> BlockWrite:
+    author, operation = (_OPERATOR, _CONFIGURED) if block.read_only else (None, _STARTING)
+    return BlockWrite(block=block, author=author, source_key=None, operation=operation)
+
+
+def _drop_withdrawn(connection: sqlite3.Connection, scope: Scope, labels: Iterable[str]) -> bool:
+    """Remove read-only blocks that the operator gave and gives no more, history and all."""
+    dropped = 0
+    for label in labels:
+        dropped += connection.execute(
+            "DELETE FROM blocks WHERE agent_id = :agent AND label = :label AND EXISTS (SELECT 1 "
+            "FROM block_versions AS v WHERE v.agent_id = blocks.agent_id AND v.label = "
+            "blocks.label AND v.version = blocks.version AND v.operation = :operation)",
+            {"agent": scope.agent_id, "label": label, "operation": _CONFIGURED},
+        ).rowcount
+        connection.execute(
+            "DELETE FROM block_versions WHERE agent_id = :agent AND label = :label "
+            "AND NOT EXISTS (SELECT 1 FROM blocks WHERE agent_id = :agent AND label = :label)",
+            {"agent": scope.agent_id, "label": label},
+        )
+    return dropped > 0
 
 
 def apply(

@@ -22,7 +22,8 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
     if _known(connection, event):
         return Acceptance(outcome="duplicate")
     first = accounts.ensure_scope(connection, event, request.at)
-    blocks.add_missing(connection, scope, request.blocks, request.at)
+    if blocks.settle(connection, scope, request.blocks, request.at):
+        accounts.refresh_shown_counts(connection, scope.agent_id)
     busy = _open_turns(connection, scope.agent_id) >= request.max_queued
     _add_event(connection, event, request.at)
     _add_turn(connection, request, "refused" if busy else "queued")

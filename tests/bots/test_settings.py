@@ -176,6 +176,38 @@ class TestConfigFile:
             "a place looks like slack:T1/channel/C2, discord:111/* or *."
         )
 
+    def test_blocks_and_personas_of_places_reach_the_engine(self, elsewhere):
+        (elsewhere / "membot.toml").write_text(
+            '[personas.helper]\ntext = "I help."\n'
+            '[[places]]\nmatch = "slack:T1/*"\npersona = "helper"\n'
+            '[blocks.team]\ntext = "We ship."\nread_only = true\nplaces = ["slack:*"]\n'
+        )
+        config = load_settings().engine_config()
+        assert config.place_personas == {"slack:T1/*": "helper"}
+        (block,) = config.blocks
+        assert (block.label, block.text, block.read_only) == ("team", "We ship.", True)
+        assert block.places == ("slack:*",)
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ('[[places]]\nmatch = "*"\npersona = "helpr"\n', "the nearest is helper"),
+            ('[blocks.team]\ntext = "long"\nlimit_chars = 3\n', "more than its limit_chars 3"),
+            ('[blocks.human]\ntext = "x"\n', "cannot be a block's name"),
+            ('[blocks."human:ada"]\n', "cannot be a block's name"),
+            ('[[places]]\nmatch = "*"\nmode = "listen"\n', "only mention is available yet"),
+            ('[[places]]\nmatch = "*"\nmapping = "single"\n', "only team is available yet"),
+        ],
+    )
+    def test_what_cannot_work_is_refused_in_one_sentence(self, elsewhere, text, expected):
+        (elsewhere / "membot.toml").write_text('[personas.helper]\ntext = "I help."\n' + text)
+        (sentence,) = problems()
+        assert expected in sentence
+
+    def test_a_persona_must_fit_its_block(self, elsewhere):
+        (elsewhere / "membot.toml").write_text(f'[personas.a]\ntext = "{"x" * 2001}"\n')
+        assert problems() == ["personas.a has 2001 characters; a persona block holds 2000."]
+
     def test_known_keys_use_the_names_in_the_file(self):
         assert known_keys(("quiet_hours",)) == ["from", "to", "timezone"]
 
