@@ -5,12 +5,13 @@ Knows no surface and no SQL. Every act that changes or copies memory is recorded
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
 from engine.records import (
@@ -26,6 +27,13 @@ from engine.records import (
     Window,
 )
 from engine.store import Store
+
+if TYPE_CHECKING:
+    from bots.imports.export import Export
+    from bots.imports.report import ImportReport
+
+# Shows people how far something is: what it is called, and its steps as (done, total).
+Show = Callable[[str, AsyncIterator[tuple[int, int]]], Awaitable[int]]
 
 OPERATOR = "operator"
 BUNDLE_FORMAT = "membot-bundle"
@@ -157,6 +165,24 @@ class Operations:
         if not dry_run:
             await self.record("agent.import", agent_id or file.name)
         return total
+
+    async def import_export(
+        self, file: Path, kind: "type[Export]", *, key: str | None, dry_run: bool, show: Show
+    ) -> "ImportReport":
+        """Take in what another program exported; what was (or would be) stored.
+
+        Raises:
+            ArchiveRefused: It is damaged, and nothing was changed.
+        """
+        from bots.imports.importing import Import
+
+        reading = Import(self._store, kind, file, key, self._now)
+        if not dry_run:
+            await show("Checking", reading.check())
+        await show("Reading" if dry_run else "Importing", reading.store(dry_run=dry_run))
+        if not dry_run:
+            await self.record("import", key or file.name)
+        return reading.report
 
     async def reset(self, agent_id: str, *, conversation_only: bool) -> Receipt:
         """Wipe an agent's memory, or only its context windows."""

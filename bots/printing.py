@@ -99,12 +99,13 @@ def audit_lines(rows: Sequence[AuditRow]) -> list[str]:
 
 
 async def progress(what: str, steps: AsyncIterator[tuple[int, int]]) -> int:
-    """Show a bar on standard error while something runs; how much was done."""
+    """Show a bar while something runs, where standard error is a terminal; how much was done."""
     from rich.console import Console
     from rich.progress import Progress
 
     finished = 0
-    with Progress(console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         async for done, total in steps:
             finished = done

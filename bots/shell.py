@@ -104,19 +104,29 @@ def export(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="An archive that export made.")],
+    file: Annotated[Path, typer.Argument(help="An archive, or another program's export.")],
     key: Annotated[str | None, typer.Option("--as", help="Import as this agent.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check and count.")] = False,
 ) -> int:
-    """Read an archive, whole or not at all."""
+    """Read an archive, a Letta agent file, a Slack export or a DiscordChatExporter file."""
+    from bots.imports.importing import format_of
     from bots.operations import plain_key
+    from bots.printing import print_lines, progress
 
     _readable(file)
     target = plain_key(key) if key else None
-    counts = _with_operations(
-        lambda operations: operations.import_archive(file, agent_id=target, dry_run=dry_run)
+    kind = format_of(file)
+    if kind is None:
+        counts = _with_operations(
+            lambda operations: operations.import_archive(file, agent_id=target, dry_run=dry_run)
+        )
+        return _counts("The archive is sound and holds" if dry_run else "Imported", counts)
+    report = _with_operations(
+        lambda operations: operations.import_export(
+            file, kind, key=target, dry_run=dry_run, show=progress
+        )
     )
-    return _counts("The archive is sound and holds" if dry_run else "Imported", counts)
+    return print_lines(report.lines(dry_run=dry_run))
 
 
 def reset(

@@ -98,6 +98,7 @@ class Message:
         text: What people see and search finds.
         payload: The JSON object sent to the model; rendered once, so a prefix stays stable.
         tokens: Size of ``payload`` in the prompt.
+        reply_to: Key of the thread an imported message stands in; search reads threads apart.
         searchable: False for tool results and for messages that only carried a search.
     """
 

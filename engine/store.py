@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from engine.imports import Added, Portion
 from engine.records import (
     AgentOverview,
     ArchivalSearch,
@@ -248,7 +249,20 @@ class OperatorStore(Protocol):
         ...
 
 
-class Store(TurnStore, MemoryStore, OutboxStore, OperatorStore, Protocol):
+class ImportStore(Protocol):
+    """What an import of another program's memory writes."""
+
+    async def add_past(
+        self, scope: Scope, portion: Portion, *, dry_run: bool, at: datetime
+    ) -> Added:
+        """Store what the agent does not have yet of a portion; how much that was, or would be.
+
+        Its messages are recall memory alone: no window holds them, and no turn answers them.
+        """
+        ...
+
+
+class Store(TurnStore, MemoryStore, OutboxStore, OperatorStore, ImportStore, Protocol):
     """The whole port; SQLite implements it, and every later database passes the same tests."""
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import discord
 
+from bots.discord_bot.markup import readable
 from bots.routing import (
     EVERY_GUILD,
     Origin,
@@ -19,11 +20,6 @@ from bots.routing import (
 from engine.records import Attachment, IncomingEvent, Quote
 
 _SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
-_PERSON = re.compile(r"<@!?(\d+)>")
-_ROLE = re.compile(r"<@&(\d+)>")
-_CHANNEL = re.compile(r"<#(\d+)>")
-_EMOJI = re.compile(r"<a?(:\w+:)\d+>")
-_COMMAND = re.compile(r"<(/[^:<>]+):\d+>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +61,12 @@ def text_of(message: discord.Message, bot_id: int) -> str:
     """What people see of a message, without the bot's own mention."""
     members = {user.id: clean_name(user.display_name) for user in message.mentions}
     text = re.sub(rf"<@!?{bot_id}>[ \t]*[,:]?[ \t]*", "", message.content)
-    text = _PERSON.sub(lambda found: "@" + members.get(int(found[1]), found[1]), text)
-    text = _ROLE.sub(lambda found: "@" + _role_name(message, int(found[1])), text)
-    text = _CHANNEL.sub(lambda found: "#" + _channel_name(message, int(found[1])), text)
-    text = _COMMAND.sub(r"\1", _EMOJI.sub(r"\1", text))
+    text = readable(
+        text,
+        lambda person: members.get(person, str(person)),
+        lambda role: _role_name(message, role),
+        lambda channel: _channel_name(message, channel),
+    )
     stickers = (f"[sticker: {clean_name(sticker.name)}]" for sticker in message.stickers)
     return "\n".join([text.strip(), *stickers]).strip()
 

@@ -12,6 +12,7 @@ from typing import Any
 from bots.routing import clean_name
 from bots.slack_bot.calls import SlackCalls, within
 from bots.slack_bot.recent import Recent
+from bots.slack_bot.render import display_name
 from engine.errors import DeliveryError
 
 _KEPT = 2_000
@@ -83,7 +84,9 @@ class Directory:
             return _Person(name=name, admin=False, known=False, at=at)
         record = answer.get("user") or {}
         admin = bool(record.get("is_admin") or record.get("is_owner"))
-        return _Person(name=_name_of(record) or clean_name(user), admin=admin, known=True, at=at)
+        return _Person(
+            name=display_name(record) or clean_name(user), admin=admin, known=True, at=at
+        )
 
     async def _read_room(self, channel: str) -> _Room:
         at = self._now()
@@ -96,9 +99,3 @@ class Directory:
 
     async def _ask(self, method: str, params: dict[str, str]) -> dict[str, Any]:
         return await within(_PATIENCE_SECONDS, self._calls.read(method, params))
-
-
-def _name_of(record: dict[str, Any]) -> str:
-    profile = record.get("profile") or {}
-    candidates = (profile.get("display_name"), profile.get("real_name"), record.get("name"))
-    return next((clean_name(name) for name in candidates if name), "")

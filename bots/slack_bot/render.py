@@ -5,8 +5,10 @@ In: Slack's markup becomes what people read. Out: Markdown stays Markdown, and n
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from bots.replies import split_markdown
+from bots.routing import clean_name
 
 PART_CHARS = 12_000
 _BREAK = "\u200b"  # keeps the word readable and the ping unparsed
@@ -45,6 +47,13 @@ def readable(text: str, names: Mapping[str, str]) -> str:
     """
     shown = _TOKEN.sub(lambda found: _shown(found.group(1), names), text)
     return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def display_name(record: Mapping[str, Any]) -> str:
+    """What people call the person of a user record, as data; ``""`` when it does not say."""
+    profile = record.get("profile") or {}
+    candidates = (profile.get("display_name"), profile.get("real_name"), record.get("name"))
+    return next((clean_name(name) for name in candidates if name), "")
 
 
 def _shown(token: str, names: Mapping[str, str]) -> str:

@@ -74,7 +74,7 @@ def _indexed(message: Message, seq: int) -> IndexedMessage:
     return IndexedMessage(
         seq=seq,
         agent_id=message.scope.agent_id,
-        conversation_id=message.scope.conversation_id,
+        conversation_id=message.reply_to or message.scope.conversation_id,
         author_name=message.author_name or message.role,
         text=message.text,
         sent_at=message.sent_at,

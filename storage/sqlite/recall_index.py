@@ -172,7 +172,9 @@ class RecallIndex(SearchIndex[RecallArrays]):
             "ORDER BY first_seq DESC LIMIT 1",
             (number, message.conversation_id, message.seq),
         ).fetchone()
-        sitting = last[0] if last and sent - last[1] <= self._gap else message.seq
+        # Imports may bring what is older than all that is there.
+        near = last and abs(sent - last[1]) <= self._gap
+        sitting = last[0] if near else message.seq
         connection.execute(
             "INSERT INTO recall_sittings (agent, conversation, first_seq, last_sent, messages) "
             "VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET messages = messages + 1, "

@@ -11,6 +11,7 @@ from storage.sqlite.answering import Outbox, Turns
 from storage.sqlite.archival_index import ArchivalIndex
 from storage.sqlite.database import Database, Synchronous
 from storage.sqlite.embedding import EmbeddingIndexer
+from storage.sqlite.importing import Importing
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.keeping import Keeping
 from storage.sqlite.operating import Operating
@@ -22,7 +23,7 @@ __all__ = ["SqliteStore"]
 _CACHE_BYTES = 256 * 1024 * 1024
 
 
-class SqliteStore(Turns, Memories, Outbox, Operating, Keeping):
+class SqliteStore(Turns, Memories, Outbox, Operating, Keeping, Importing):
     """Everything the bot remembers, in one file; made by `open`."""
 
     def __init__(
