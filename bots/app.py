@@ -31,6 +31,7 @@ from engine.store import Store
 
 if TYPE_CHECKING:
     from engine.dispatcher import Dispatcher
+    from engine.tools import Tool
     from storage.embedder import Embedder
 
 log = logging.getLogger(__name__)
@@ -194,16 +195,19 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
     """Build a bot on the configured database.
 
     Raises:
+        BadSettings: Own tools cannot be used.
         AlreadyRunning: Another process runs turns on it.
         StoreUnavailable: The database cannot be used.
     """
     config = settings.engine_config()
+    own_tools = await asyncio.to_thread(_own_tools, settings)
     embedder = build_embedder(settings)
     model = build_model(config, embedder, offline=settings.offline)
     opening = open_store(settings, embedder, exclusive=True)
     store, _ = await asyncio.gather(opening, model.warm_up())
     switchboard = Switchboard(store, utc_now, hook)
-    dispatcher = _dispatcher(store, model, config, switchboard, hook)
+    brain = Brain(model=model, config=config, own_tools=own_tools)
+    dispatcher = _dispatcher(store, brain, switchboard, hook)
     info = StatusInfo(
         model=model.name,
         is_demonstration=model.is_demonstration,
@@ -306,22 +310,44 @@ def stop_signals(on_interrupt: Callable[[], None] | None = None) -> Iterator[asy
         loop.remove_signal_handler(signal.SIGINT)
 
 
-def _dispatcher(
-    store: Store, model: ChatModel, config: EngineConfig, switchboard: Switchboard, hook: Hook
-) -> "Dispatcher":
+def _own_tools(settings: Settings) -> tuple["Tool", ...]:
+    """The operator's tools.
+
+    Raises:
+        BadSettings: With every problem, one sentence a line.
+    """
+    from bots.tool_modules import find_own_tools
+
+    found = find_own_tools(settings.file.tools, settings.folder)
+    if found.problems:
+        raise BadSettings("\n".join(found.problems))
+    return found.tools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brain:
+    """What a dispatcher thinks with."""
+
+    model: ChatModel
+    config: EngineConfig
+    own_tools: tuple["Tool", ...]
+
+
+def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook) -> "Dispatcher":
     from engine.assembly import EnginePorts, build_dispatcher
     from engine.tokens import TokenCounter, carried_data
 
     ports = EnginePorts(
         store=store,
-        model=model,
-        counter=TokenCounter(config.model.model, carried_data()),
+        model=brain.model,
+        own_tools=brain.own_tools,
+        counter=TokenCounter(brain.config.model.model, carried_data()),
         now=utc_now,
         hook=hook,
         on_commit=switchboard.wake,
         show_activity=switchboard.show_activity,
     )
-    return build_dispatcher(ports, config)
+    return build_dispatcher(ports, brain.config)
 
 
 def _discord(settings: Settings, engine: Engine) -> Adapter:

@@ -16,6 +16,7 @@ from bots.operations import Operations, counts_text, receipt_text, used_tokens
 from bots.routing import clean_name
 from engine.errors import BadRequest, MembotError, NotAllowed
 from engine.records import Block, SearchPage, Window
+from engine.rights import is_admin
 from engine.store import Store
 
 DEMO_NOTE = (
@@ -93,9 +94,7 @@ class Commands:
         return request.platform_admin or self._is_operator(request)
 
     def _is_operator(self, request: CommandRequest) -> bool:
-        platform, _, rest = request.actor.partition(":")
-        everywhere = f"{platform}:*/{rest.partition('/')[2]}"
-        return request.actor in self._admins or everywhere in self._admins
+        return is_admin(request.actor, self._admins)
 
     def _operations(self, request: CommandRequest) -> Operations:
         return Operations(self._store, self._now, request.actor)

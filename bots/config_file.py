@@ -103,12 +103,14 @@ class QuietHoursTable(_Table):
 
 
 class ToolsTable(_Table):
-    """Python modules with tools. Not used yet."""
+    """The operator's own tools, from modules and installed entry points."""
 
     modules: list[str] = []
     places: Places = ["*"]
     admins_only: bool = False
     approve: list[str] = []
+    approval_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
+    timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 30
 
 
 class McpTable(_Table):

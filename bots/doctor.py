@@ -14,6 +14,8 @@ from engine.errors import BadSettings, MembotError
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
+    from engine.tools import Tool
+
 State = Literal["ok", "note", "failed"]
 _CHECK_SECONDS = 30.0
 _LOW_DISK_BYTES = 500 * 1024 * 1024
@@ -73,6 +75,7 @@ async def examine() -> list[Check]:
         ("database", _database),
         ("model", _model),
         ("embedding model", _embedding),
+        ("own tools", _own_tools),
     ]
     online += [("discord", _discord)] if settings.discord else []
     online += [("slack", _slack)] if settings.slack else []
@@ -191,6 +194,28 @@ async def _embedding(settings: Settings) -> list[Check]:
         return [Check(name=name, state="ok", detail=f"{settings.embedding_model} works")]
     fix = "Install the extra `embeddings`, or set MEMBOT_EMBEDDING_MODEL=none."
     return [Check(name=name, state="failed", detail=problem, fix=fix)]
+
+
+async def _own_tools(settings: Settings) -> list[Check]:
+    from bots.tool_modules import find_own_tools
+
+    found = await asyncio.to_thread(find_own_tools, settings.file.tools, settings.folder)
+    fix = "Correct the module, or take it out of [tools] in membot.toml."
+    checks = [
+        Check(name=f"own tools {source}", state="ok", detail=", ".join(map(_shown, tools)))
+        for source, tools in found.by_source.items()
+        if tools
+    ]
+    checks += [
+        Check(name="own tools", state="failed", detail=problem, fix=fix)
+        for problem in found.problems
+    ]
+    return checks
+
+
+def _shown(tool: "Tool") -> str:
+    limits = ["admins"] * tool.admins_only + ["asks first"] * tool.asks_first
+    return f"{tool.spec.name} ({', '.join(limits)})" if limits else tool.spec.name
 
 
 async def _discord(settings: Settings) -> list[Check]:

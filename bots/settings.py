@@ -214,6 +214,7 @@ class Settings:
     """Everything the composition root builds from, checked.
 
     Attributes:
+        folder: Where the configuration is, and what it names lies beside it.
         personas: Texts by persona name.
         place_personas: Persona names by pattern of places.
         web: None when the listener is off.
@@ -222,6 +223,7 @@ class Settings:
 
     env: Environment
     file: ConfigFile
+    folder: Path
     personas: Mapping[str, str]
     place_personas: Mapping[str, str]
     admins: frozenset[str]
@@ -277,6 +279,7 @@ class Settings:
             timezone=ZoneInfo(self.env.membot_timezone),
             personas=self.personas,
             place_personas=self.place_personas,
+            admins=self.admins,
             blocks=tuple(_operator_block(*item) for item in self.file.blocks.items()),
         )
 
@@ -324,8 +327,8 @@ def load_settings() -> Settings:
     if path:
         config, found = read_config_file(path)
         problems += found
-    limit_chars = MemoryConfig().block_limit_chars
-    texts, found = personas(config, path.parent if path else Path(), limit_chars=limit_chars)
+    folder = path.parent if path else Path()
+    texts, found = personas(config, folder, limit_chars=MemoryConfig().block_limit_chars)
     at_places, unknown = place_personas(config)
     problems += [*found, *unknown, *block_problems(config)]
     if problems or environment is None:
@@ -333,6 +336,7 @@ def load_settings() -> Settings:
     return Settings(
         env=environment,
         file=config,
+        folder=folder,
         personas=texts,
         place_personas=at_places,
         admins=parse_admins(environment.membot_admins or ""),

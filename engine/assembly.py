@@ -15,7 +15,7 @@ from engine.queue_manager import QueueManager
 from engine.store import Store
 from engine.summarizer import Summarizer
 from engine.tokens import TokenCounter
-from engine.tools import Toolbox
+from engine.tools import Tool, Toolbox
 from engine.turn import TurnRunner, TurnTools
 
 
@@ -24,6 +24,7 @@ class EnginePorts:
     """What the engine is given from outside.
 
     Attributes:
+        own_tools: Tools that the operator brings along.
         on_commit: Called when the outbox may have something new.
         show_activity: The platform's sign of life for a turn.
     """
@@ -35,15 +36,21 @@ class EnginePorts:
     hook: Hook
     on_commit: Callable[[], None]
     show_activity: ShowActivity
+    own_tools: tuple[Tool, ...] = ()
+
+
+def builtin_tools() -> list[Tool]:
+    """What every agent may call, in the order in which the model reads it."""
+    return memory_tools()
 
 
 def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     """A dispatcher with all that its turns need."""
     memory, zone = config.memory, config.timezone
-    toolbox = Toolbox(memory_tools())
+    toolbox = Toolbox([*builtin_tools(), *ports.own_tools], admins=config.admins)
     context = ContextWindow(
         system_text=load_prompt("system"),
-        tools=toolbox.specs,
+        tools=toolbox.specs_for,
         counter=ports.counter,
         config=memory,
     )

@@ -95,6 +95,7 @@ class EngineConfig:
         personas: Texts by name; ``default`` is for places that name none.
         place_personas: Names of personas by pattern of places.
         blocks: Given to agents beside the blocks that every agent has.
+        admins: Principals for whom tools of admins work.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -104,3 +105,4 @@ class EngineConfig:
     personas: Mapping[str, str] = field(default_factory=dict)
     place_personas: Mapping[str, str] = field(default_factory=dict)
     blocks: tuple[OperatorBlock, ...] = ()
+    admins: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ changes or at a flush; everything else is appended.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from engine.chat_model import ModelRequest, ToolSpec
@@ -41,11 +41,11 @@ class Fill:
 
 
 class ContextWindow:
-    """Builds requests for one set of tools and one system text.
+    """Builds requests for one system text.
 
     Args:
         system_text: Static text, the same for all agents of a persona set.
-        tools: What the model may call.
+        tools: What an agent's model may call, by the agent's key.
         counter: Counts tokens off the event loop.
         config: Sizes and shares.
     """
@@ -54,12 +54,12 @@ class ContextWindow:
         self,
         *,
         system_text: str,
-        tools: Sequence[ToolSpec],
+        tools: Callable[[str], tuple[ToolSpec, ...]],
         counter: TokenCounter,
         config: MemoryConfig,
     ) -> None:
         self._system_text = system_text
-        self._tools = tuple(tools)
+        self._tools = tools
         self._counter = counter
         self._config = config
         self.output_tokens = config.context_tokens // _SHARE_OF_OUTPUT
@@ -112,7 +112,7 @@ class ContextWindow:
             purpose="turn",
             system=self._prefix(window),
             messages=messages,
-            tools=self._tools,
+            tools=self._tools(window.agent_id),
             max_output_tokens=self.output_tokens,
         )
 

@@ -203,12 +203,14 @@ class Window:
     """All that a context window is built from, read in one snapshot.
 
     Attributes:
+        agent_id: Whose it is.
         counts: As of the last rebuild of the prefix, not of now.
         queue: Messages after the last flush, oldest first.
         prepared: A summary made ahead for the oldest part of the queue.
         warned: Whether this period's memory-pressure alert was already given.
     """
 
+    agent_id: str
     blocks: tuple[Block, ...]
     counts: MemoryCounts
     summary: Summary | None

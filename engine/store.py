@@ -58,7 +58,7 @@ class AcceptRequest:
 
     Attributes:
         blocks: Blocks the agent has from now on; those it has already are kept as they are, but
-            read-only ones follow, and go when they are not among these any more.
+            read-only ones follow, and go when they are not among these any more. None: no change.
         max_queued: Turns an agent may have waiting before it says that it is busy.
         busy_notice: The words for that.
     """

@@ -7,7 +7,7 @@ model reads. What the function raises as ModelMistake becomes a Failed result, n
 import inspect
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -17,13 +17,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from engine.chat_model import ToolCall, ToolSpec
 from engine.errors import ModelMistake
+from engine.places import EVERYWHERE, matches
 from engine.records import Block, BlockWrite, Passage, Reply, Scope, Turn
+from engine.rights import is_admin
+from engine.schemas import plain_schema
 
 if TYPE_CHECKING:
     from engine.config import MemoryConfig
     from engine.store import MemoryStore
 
-HEARTBEAT = "request_heartbeat"
+HEARTBEAT, CONTEXT = "request_heartbeat", "context"
+_FOR_PROGRAMMERS = re.compile(r"\n\n(?:Returns|Yields|Raises|Examples?|Notes?|Source):")
 _HEARTBEAT_HELP = "True: you get control back after the result."
 
 
@@ -58,6 +62,7 @@ class ToolContext:
 
 
 ToolFunction = Callable[..., Awaitable[str]]
+AskFirst = Callable[[ToolCall, ToolContext], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +72,22 @@ class Tool:
     Attributes:
         chains: Whether it takes ``request_heartbeat``.
         arguments: Model that validates the arguments.
+        places: Patterns of the places where it is offered, see ``engine.places``.
+        admins_only: Whether only a turn of an admin may call it.
+        asks_first: Whether a person has to approve each call.
     """
 
     spec: ToolSpec
     function: ToolFunction
     arguments: type[BaseModel]
     chains: bool
+    places: tuple[str, ...] = EVERYWHERE
+    admins_only: bool = False
+    asks_first: bool = False
+
+    def is_offered(self, agent_id: str) -> bool:
+        """Whether it is there at an agent's place."""
+        return self.places == EVERYWHERE or matches(agent_id, self.places)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +100,15 @@ class ToolResult:
     heartbeat: bool = False
 
 
-def make_tool(function: ToolFunction, *, chains: bool = True) -> Tool:
-    """A tool from a typed async function with a Google docstring.
+def make_tool(
+    function: Callable[..., Any], *, chains: bool = True, runs: ToolFunction | None = None
+) -> Tool:
+    """A tool from a typed function with a Google docstring.
 
     Args:
-        function: First parameter a ToolContext; the others become the schema.
+        function: Its parameters become the schema, but for one called ``context``.
         chains: Whether the model may ask for a heartbeat after it.
+        runs: What is called instead of the function, where that must not be called as it is.
     """
     summary, helps = _docstring(function)
     arguments = create_model(
@@ -98,15 +116,30 @@ def make_tool(function: ToolFunction, *, chains: bool = True) -> Tool:
         __config__=ConfigDict(extra="forbid", populate_by_name=True),
         **_fields(function, helps, chains=chains),
     )
-    schema = _plain_schema(arguments.model_json_schema(by_alias=False))
-    spec = ToolSpec(name=function.__name__, description=summary, parameters=schema)
-    return Tool(spec=spec, function=function, arguments=arguments, chains=chains)
+    spec = ToolSpec(
+        name=function.__name__,
+        description=summary,
+        parameters=_parameters(arguments),
+    )
+    return Tool(spec=spec, function=runs or function, arguments=arguments, chains=chains)
 
 
-def _fields(function: ToolFunction, helps: dict[str, str], *, chains: bool) -> dict[str, Any]:
+def _parameters(arguments: type[BaseModel]) -> dict[str, Any]:
+    schema = plain_schema(arguments.model_json_schema(by_alias=False))
+    return {
+        "type": "object",
+        "properties": schema["properties"],
+        "required": schema.get("required", []),
+        "additionalProperties": False,
+    }
+
+
+def _fields(function: Callable[..., Any], helps: dict[str, str], *, chains: bool) -> dict[str, Any]:
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
-    for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name == CONTEXT:
+            continue
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints[name], Field(default, description=helps.get(name)))
     if chains:
@@ -114,55 +147,77 @@ def _fields(function: ToolFunction, helps: dict[str, str], *, chains: bool) -> d
     return fields
 
 
-def _docstring(function: ToolFunction) -> tuple[str, dict[str, str]]:
-    text = inspect.getdoc(function) or ""
+def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    text = _FOR_PROGRAMMERS.split(inspect.getdoc(function) or "")[0]
     summary, _, rest = text.partition("\n\nArgs:\n")
-    helps = re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", rest, flags=re.MULTILINE)
+    helps = re.findall(r"^ {4}(\w+)(?: \(.*?\))?: (.+(?:\n {8}.+)*)", rest, flags=re.MULTILINE)
     return " ".join(summary.split()), {name: " ".join(body.split()) for name, body in helps}
 
 
-def _plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Drop what costs tokens in every request and says nothing: titles, null alternatives."""
-    properties = {name: _plain_field(field) for name, field in schema["properties"].items()}
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": schema.get("required", []),
-        "additionalProperties": False,
-    }
-
-
-def _plain_field(field_schema: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in field_schema.items() if key not in {"title", "default"}}
-    choices = kept.pop("anyOf", [])
-    for choice in choices:
-        if choice != {"type": "null"}:
-            kept = {**choice, **kept}
-    return kept
-
-
 class Toolbox:
-    """The tools of one kind of run, by name, in a fixed order."""
+    """The tools of one kind of run, by name, in a fixed order.
 
-    def __init__(self, tools: Iterable[Tool]) -> None:
-        self._tools = {tool.spec.name: tool for tool in tools}
-        self.specs = tuple(tool.spec for tool in self._tools.values())
+    Args:
+        tools: Those that are always there.
+        admins: Principals for whom tools of admins work.
+        ask: Asks a person before a tool that wants that.
+    """
 
-    async def run(self, call: ToolCall, context: ToolContext) -> ToolResult:
-        """Carry out one call; whatever the model got wrong comes back as a Failed result."""
+    def __init__(
+        self,
+        tools: Iterable[Tool],
+        *,
+        admins: Collection[str] = (),
+        ask: AskFirst | None = None,
+    ) -> None:
+        self._sources: dict[str, tuple[Tool, ...]] = {"": tuple(tools)}
+        self._admins = admins
+        self._ask = ask
+
+    def offer(self, source: str, tools: Iterable[Tool]) -> None:
+        """Add what another source has, or take its place; a name that is taken stays taken."""
+        others = [tool for name, has in self._sources.items() if name != source for tool in has]
+        taken = {tool.spec.name for tool in others}
+        self._sources[source] = tuple(tool for tool in tools if tool.spec.name not in taken)
+
+    def specs_for(self, agent_id: str) -> tuple[ToolSpec, ...]:
+        """What an agent may call: the same from request to request, whoever speaks."""
+        return tuple(tool.spec for tool in self._tools() if tool.is_offered(agent_id))
+
+    async def run(
+        self, call: ToolCall, context: ToolContext, *, approved: bool = False
+    ) -> ToolResult:
+        """Carry out one call; whatever the model got wrong comes back as a Failed result.
+
+        Args:
+            call: As the model wrote it.
+            context: Of the turn.
+            approved: Whether a person was asked and said yes.
+        """
         try:
-            tool = self._find(call.name)
+            tool = self._find(call.name, context)
             arguments = self._validate(tool, call.arguments)
             heartbeat = bool(arguments.pop(HEARTBEAT, False))
-            message = await tool.function(context, **arguments)
+            if tool.asks_first and self._ask and not approved:
+                message = await self._ask(call, context)
+            else:
+                message = await tool.function(context, **arguments)
         except ModelMistake as mistake:
             return ToolResult(call=call, ok=False, message=mistake.sentence)
         return ToolResult(call=call, ok=True, message=message, heartbeat=heartbeat)
 
-    def _find(self, name: str) -> Tool:
-        if name not in self._tools:
-            raise ModelMistake(f"There is no tool '{name}'. Tools: {', '.join(self._tools)}.")
-        return self._tools[name]
+    def _tools(self) -> Iterator[Tool]:
+        return (tool for tools in self._sources.values() for tool in tools)
+
+    def _find(self, name: str, context: ToolContext) -> Tool:
+        offered = [tool for tool in self._tools() if tool.is_offered(context.scope.agent_id)]
+        tool = next((tool for tool in offered if tool.spec.name == name), None)
+        if tool is None:
+            names = ", ".join(tool.spec.name for tool in offered)
+            raise ModelMistake(f"There is no tool '{name}'. Tools: {names}.")
+        if tool.admins_only and not is_admin(context.scope.speaker, self._admins):
+            raise ModelMistake(f"Only an admin may have {name} done; tell the person so.")
+        return tool
 
     def _validate(self, tool: Tool, text: str) -> dict[str, Any]:
         given = _parsed(text)
@@ -173,7 +228,8 @@ class Toolbox:
         except ValidationError as error:
             problems = "; ".join(_problem(item["loc"], item["msg"]) for item in error.errors())
             raise ModelMistake(f"Arguments of {tool.spec.name}: {problems}.") from error
-        return {name: getattr(model, name) for name in type(model).model_fields}
+        fields = {name: getattr(model, name) for name in type(model).model_fields}
+        return fields | (model.model_extra or {})
 
 
 def _parsed(text: str) -> dict[str, Any]:

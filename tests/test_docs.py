@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.tool_table import PAGE, with_table
 from bots.config_file import ConfigFile
 from bots.doctor import SLACK_SCOPES
 from bots.settings import environment_fields
@@ -57,6 +58,12 @@ class TestConfigExample:
         config, defaults = ConfigFile.model_validate(tables), ConfigFile()
         for name in ("memory", "heartbeats", "quiet_hours", "tools", "documents", "retention"):
             assert getattr(config, name) == getattr(defaults, name)
+
+
+def test_the_page_of_tools_has_the_table_of_now():
+    page = PAGE.read_text()
+    assert with_table(page) == page, "run: python -m bench.tool_table"
+    assert "| `send_message` | `message` |" in page
 
 
 def _models(config):

@@ -26,8 +26,10 @@ def settle(
     """Give the agent the blocks it lacks; whether any that it had has changed.
 
     Those it has stay as they are, but for read-only ones: they are the operator's, and follow
-    what is given.
+    what is given. An event that gives none changes none.
     """
+    if not blocks:
+        return False
     labels = [block.label for block in blocks]
     rows = connection.execute(
         "SELECT * FROM blocks WHERE agent_id = ? "

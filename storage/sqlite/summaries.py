@@ -16,6 +16,7 @@ def load(connection: sqlite3.Connection, scope: Scope) -> Window:
     row = _conversation(connection, scope)
     kept = _summaries(connection, scope)
     return Window(
+        agent_id=scope.agent_id,
         blocks=blocks.window_blocks(connection, scope),
         counts=MemoryCounts(messages=row["shown_messages"], passages=row["shown_passages"])
         if row

@@ -55,6 +55,26 @@ class TestOffline:
         assert found.fix
 
 
+class TestOwnTools:
+    def write(self, home, text):
+        (home / "own_doctor.py").write_text(text)
+        (home / "membot.toml").write_text(
+            '[tools]\nmodules = ["own_doctor"]\napprove = ["ring"]\nadmins_only = true\n'
+        )
+
+    async def test_are_a_line_with_their_limits(self, home):
+        self.write(home, '__all__ = ["ring"]\ndef ring() -> str:\n    "Ring."\n')
+        found = await check("own tools own_doctor")
+        assert (found.state, found.detail) == ("ok", "ring (admins, asks first)")
+
+    async def test_that_cannot_be_used_say_why_and_what_to_do(self, home):
+        (home / "membot.toml").write_text('[tools]\nmodules = ["own_nowhere"]\n')
+        found = await check("own tools")
+        assert found.failed
+        assert "own_nowhere" in found.detail
+        assert found.fix
+
+
 class TestModel:
     @pytest.fixture
     async def model(self, monkeypatch):

@@ -23,6 +23,7 @@ class Rig:
         self.config = config
         self.happened = []
         self.commits = 0
+        self.own_tools = ()
         self.start_engine()
 
     def start_engine(self):
@@ -34,6 +35,7 @@ class Rig:
             hook=self.happened.append,
             on_commit=self._committed,
             show_activity=self._show,
+            own_tools=self.own_tools,
         )
         self.dispatcher = build_dispatcher(ports, self.config)
 

@@ -65,6 +65,11 @@ class TestAReadOnlyBlock:
         await give(store, RULES)
         assert (await block(store, direct(), "rules")).version == 1
 
+    async def test_stays_at_an_event_that_gives_no_blocks(self, store):
+        await give(store, RULES)
+        await store.accept(replace(request("A timer"), blocks=()))
+        assert "rules" in await labels(store)
+
     async def test_keeps_its_text_when_it_becomes_editable(self, store):
         await give(store, RULES)
         await give(store, replace(RULES, read_only=False, value="Something else."))

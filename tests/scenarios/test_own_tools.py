@@ -1,0 +1,129 @@
+"""Promise: an operator's tools work, whatever they do, and only where and for whom they should."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.own_tools import Threads, ToolLimits, TurnView, own_tool
+from engine.testing import call
+from tests.bots.processes import membot
+from tests.engine.builders import ADA, dm_scope, room_scope
+from tests.engine.conftest import rig as rig  # noqa: PLC0414 - the fixture
+from tests.fixtures.model_server import ModelServer, tool_calls
+
+MODULE = '''
+__all__ = ["roll_dice"]
+
+def roll_dice(sides: int) -> list[int]:
+    """Roll a die."""
+    return [sides]
+'''
+
+
+@pytest.fixture
+def memory():
+    return {"context_tokens": 8192}
+
+
+def weather(city: str, context: TurnView) -> dict[str, str]:
+    """Tell the weather.
+
+    Args:
+        city: Where.
+    """
+    if city == "Atlantis":
+        raise LookupError("no such city: a secret of the server")
+    return {"city": city, "sky": "clear" * (50_000 if city == "Flood" else 1)}
+
+
+def bring(rig, function, **limits):
+    limits = ToolLimits(**{"places": ("*",), "seconds": 5, **limits})
+    rig.own_tools = (own_tool(function, limits, Threads()),)
+    rig.start_engine()
+
+
+class TestAnOwnTool:
+    async def test_is_offered_called_and_answered_from(self, rig):
+        bring(rig, weather)
+        rig.script(
+            call("weather", city="Berlin", request_heartbeat=True),
+            call("send_message", message="It is clear."),
+        )
+        result = await rig.say("How is the weather in Berlin?")
+        assert result.replies == ("It is clear.",)
+        first, second = rig.model.requests
+        assert "weather" in {spec.name for spec in first.tools}
+        assert "sky" in second.messages[-1]
+        assert first.tools == second.tools
+
+    async def test_that_fails_lets_the_model_go_on_and_tells_nobody_its_secret(self, rig, caplog):
+        bring(rig, weather)
+        rig.script(
+            call("weather", city="Atlantis"), call("send_message", message="I can't find it.")
+        )
+        result = await rig.say("And in Atlantis?")
+        assert result.state == "done"
+        shown = rig.model.requests[1].messages[-1]
+        assert "LookupError" in shown
+        assert "secret" not in shown + caplog.text
+
+    async def test_that_floods_is_cut_to_its_share_of_the_window(self, rig):
+        bring(rig, weather)
+        rig.script(
+            call("weather", city="Flood", request_heartbeat=True),
+            call("send_message", message="Clear."),
+        )
+        await rig.say("Flood?")
+        shown = rig.model.requests[1].messages[-1]
+        assert "characters are shown]" in shown
+        assert len(shown) < 2 * rig.config.memory.result_chars
+
+    async def test_of_one_place_is_not_there_at_another(self, rig):
+        bring(rig, weather, places=("console:local/channel/*",))
+        await rig.answer(scope=room_scope())
+        await rig.answer(scope=dm_scope())
+        in_room, in_dm = ([spec.name for spec in it.tools] for it in rig.model.requests)
+        assert [name for name in in_room if name not in in_dm] == ["weather"]
+
+    async def test_of_admins_is_refused_to_others_with_the_same_prompt(self, rig):
+        rig.config = replace(rig.config, admins=frozenset({ADA}))
+        bring(rig, weather, admins_only=True)
+        room = {name: room_scope(name) for name in ("ada", "bob")}
+        for name in ("ada", "bob"):
+            rig.script(
+                call("weather", city="Berlin", request_heartbeat=True),
+                call("send_message", message="So."),
+            )
+            await rig.say(scope=room[name])
+        adas, bobs = rig.model.requests[1], rig.model.requests[3]
+        assert "clear" in adas.messages[-1]
+        assert "Only an admin" in bobs.messages[-1]
+        assert adas.tools == bobs.tools
+
+
+class TestAsAProcess:
+    async def test_a_module_beside_the_configuration_is_called(self, tmp_path):
+        (tmp_path / "my_dice.py").write_text(MODULE)
+        (tmp_path / "membot.toml").write_text('[tools]\nmodules = ["my_dice"]\n')
+        async with ModelServer() as server:
+            server.respond = _rolls_then_tells
+            answered = await membot(
+                tmp_path, "chat", text="Roll a die\n", OPENAI_BASE_URL=server.url
+            )
+        assert answered.out.strip() == "It shows [6]."
+
+    async def test_a_broken_module_is_one_sentence_and_exit_code_2(self, tmp_path):
+        (tmp_path / "my_dice.py").write_text("import nothing_like_this")
+        (tmp_path / "membot.toml").write_text('[tools]\nmodules = ["my_dice"]\n')
+        ended = await membot(tmp_path, "chat", text="Hello\n")
+        assert ended.code == 2
+        assert ended.err.count("\n") == 1
+        assert "my_dice cannot be imported" in ended.err
+
+
+def _rolls_then_tells(body):
+    last = body["messages"][-1]
+    if last["role"] == "tool":
+        shown = last["content"].split('"message": "')[1].split('"')[0]
+        return tool_calls(("send_message", {"message": f"It shows {shown}."}))
+    return tool_calls(("roll_dice", {"sides": 6, "request_heartbeat": True}))
