@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
+from engine.places import agent_scope
 from engine.records import (
     AgentOverview,
     ArchivalSearch,
@@ -64,17 +65,6 @@ def used_tokens(window: Window) -> int:
 def plain_key(key: str) -> str:
     """A key as people type it; terminal names are kept in lower case."""
     return key.casefold() if key.startswith("console:") else key
-
-
-def agent_scope(agent_id: str) -> Scope:
-    """The scope in which the operator looks at an agent's main conversation."""
-    return Scope(
-        tenant=agent_id.split("/", 1)[0],
-        agent_id=agent_id,
-        conversation_id=f"{agent_id}/main",
-        speaker=None,
-        audience="room" if "/channel/" in agent_id else "private",
-    )
 
 
 class Operations:

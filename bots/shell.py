@@ -71,8 +71,8 @@ def search(
     as_json: AsJson = False,
 ) -> int:
     """Search as the agent itself does."""
-    from bots.operations import agent_scope
     from bots.printing import page_lines, print_json, print_lines
+    from engine.places import agent_scope
 
     if tier not in {"recall", "archival"}:
         raise BadRequest("--in takes recall or archival.")

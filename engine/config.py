@@ -61,6 +61,15 @@ class MemoryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentConfig:
+    """Limits of a file that is read; the time is for all of its parsing."""
+
+    max_bytes: int = 20_000_000
+    max_pages: int = 1000
+    timeout_seconds: float = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchConfig:
     """Bounds of the dispatcher."""
 
@@ -101,6 +110,7 @@ class EngineConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     dispatch: DispatchConfig = field(default_factory=DispatchConfig)
+    documents: DocumentConfig = field(default_factory=DocumentConfig)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     personas: Mapping[str, str] = field(default_factory=dict)
     place_personas: Mapping[str, str] = field(default_factory=dict)

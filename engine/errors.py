@@ -3,14 +3,14 @@
     MembotError
     +-- ModelMistake          the model reads it as a Failed result and tries again
     +-- PersonError           a person reads the sentence and does something else
-    |   +-- UnknownAgent, NotAllowed, BadRequest
+    |   +-- UnknownAgent, NotAllowed, BadRequest, DocumentRefused
     +-- OperatorError         whoever runs the bot reads it on standard error or in doctor
     |   +-- BadSettings, StoreUnavailable, AlreadyRunning, ArchiveRefused, ModelUnavailable
     |       +-- ContextOverflow
     +-- DeliveryError         the outbox decides: later, or never
     |   +-- DeliveryDelayed, DeliveryRefused
     +-- Conflict              our own bookkeeping: somebody else was first
-        +-- StaleTurn, StaleBlock
+        +-- StaleTurn, StaleBlock, StaleDocument
 
 The docstring of a class is its default sentence; the cause is kept with ``from``.
 """
@@ -44,6 +44,10 @@ class NotAllowed(PersonError):
 
 class BadRequest(PersonError):
     """That request was not understood."""
+
+
+class DocumentRefused(PersonError):
+    """The file could not be read."""
 
 
 class OperatorError(MembotError):
@@ -105,3 +109,7 @@ class StaleTurn(Conflict):
 
 class StaleBlock(Conflict):
     """The block has changed since it was read."""
+
+
+class StaleDocument(Conflict):
+    """The document was removed while it was being read; load it again."""

@@ -1,4 +1,4 @@
-"""Which places a setting holds for; pure.
+"""Which places a setting holds for, and the scope that looks at one; pure.
 
 A place is named by its agent's key, such as ``slack:T1/channel/C2`` or ``discord:*/user/222``; a
 thread follows its channel. In a pattern ``*`` stands for any text.
@@ -6,6 +6,8 @@ thread follows its channel. In a pattern ``*`` stands for any text.
 
 import re
 from collections.abc import Iterable, Sequence
+
+from engine.records import Scope
 
 EVERYWHERE = ("*",)
 
@@ -23,6 +25,17 @@ def most_specific(agent_id: str, patterns: Sequence[str]) -> str | None:
     """
     fitting = [pattern for pattern in patterns if _fits(agent_id, pattern)]
     return max(fitting, key=lambda pattern: len(pattern.replace("*", "")), default=None)
+
+
+def agent_scope(agent_id: str) -> Scope:
+    """The scope in which an agent is looked at from outside: its main conversation."""
+    return Scope(
+        tenant=agent_id.split("/", 1)[0],
+        agent_id=agent_id,
+        conversation_id=f"{agent_id}/main",
+        speaker=None,
+        audience="room" if "/channel/" in agent_id else "private",
+    )
 
 
 def _fits(agent_id: str, pattern: str) -> bool:

@@ -170,6 +170,51 @@ class Passage:
     created_at: datetime
     superseded_at: datetime | None = None
     superseded_by: str | None = None
+    document_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file that an agent has read; its passages are in archival memory.
+
+    Attributes:
+        name: The file's own; a second one of that name takes the first one's place.
+        sha256: Of its bytes, by which an unchanged file is known.
+        pages: 0 where the format has none.
+    """
+
+    id: str
+    name: str
+    sha256: str
+    size_bytes: int
+    pages: int = 0
+    passages: int = 0
+    author: str | None = None
+    author_name: str = ""
+    source_key: str | None = None
+    loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file of a message that is still to be read.
+
+    Attributes:
+        event: The message it came with, without its text.
+        number: Which of the message's attachments.
+        turn_id: Of the message.
+        attempt: How often it was tried, this time included.
+    """
+
+    event: IncomingEvent
+    number: int
+    turn_id: str
+    attempt: int
+
+    @property
+    def attachment(self) -> Attachment:
+        """The file itself."""
+        return self.event.attachments[self.number]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

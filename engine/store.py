@@ -19,6 +19,7 @@ from engine.records import (
     Block,
     BlockVersion,
     BlockWrite,
+    Document,
     IncomingEvent,
     MemoryCounts,
     Message,
@@ -32,6 +33,7 @@ from engine.records import (
     Summary,
     TokenUsage,
     Turn,
+    Upload,
     UsageRow,
     Window,
 )
@@ -136,8 +138,16 @@ class MemoryStore(Protocol):
         """Messages between two instants, oldest first; the query is not used."""
         ...
 
-    async def search_archival(self, scope: Scope, search: ArchivalSearch) -> SearchPage:
-        """Hybrid search of this agent's passages."""
+    async def search_archival(
+        self, scope: Scope, search: ArchivalSearch, knowledge: Sequence[str] = ()
+    ) -> SearchPage:
+        """Hybrid search of this agent's passages.
+
+        Args:
+            scope: Whose passages.
+            search: What for.
+            knowledge: Owners of intuitive knowledge that are searched with them, in one ranking.
+        """
         ...
 
     async def find_duplicate_passage(self, scope: Scope, text: str) -> Passage | None:
@@ -146,6 +156,55 @@ class MemoryStore(Protocol):
 
     async def counts(self, scope: Scope) -> MemoryCounts:
         """How much this agent's recall and archival memory hold now."""
+        ...
+
+
+class DocumentStore(Protocol):
+    """Files that became passages, and those that are still to be read."""
+
+    async def documents(self, scope: Scope) -> list[Document]:
+        """What the agent has read, by name."""
+        ...
+
+    async def add_document_part(
+        self, scope: Scope, document: Document, passages: Sequence[Passage]
+    ) -> None:
+        """Store some passages of a document, out of sight until it is published.
+
+        The agent is made if it is new.
+        """
+        ...
+
+    async def publish_document(self, scope: Scope, document: Document) -> None:
+        """Bring a whole document into sight, in the place of an older one of its name."""
+        ...
+
+    async def drop_document(self, scope: Scope, document_id: str) -> int:
+        """Remove a document at once from sight, then its passages; how many those were."""
+        ...
+
+    async def sweep_documents(self, before: datetime) -> None:
+        """Remove what was left half loaded or half removed before that time."""
+        ...
+
+    async def knowledge_owners(self) -> list[str]:
+        """Every owner of intuitive knowledge there is."""
+        ...
+
+    async def drop_owner(self, owner: str) -> None:
+        """Remove an owner of intuitive knowledge, which has no document any more."""
+        ...
+
+    async def agents_with_uploads(self) -> list[str]:
+        """Agents that have files to read, longest waiting first."""
+        ...
+
+    async def next_upload(self, agent_id: str) -> Upload | None:
+        """The agent's oldest file to read, its attempt counted."""
+        ...
+
+    async def finish_upload(self, upload: Upload, notice: str | None, at: datetime) -> None:
+        """A file is read, or its sender is told why not; it waits no more."""
         ...
 
 
@@ -262,7 +321,7 @@ class ImportStore(Protocol):
         ...
 
 
-class Store(TurnStore, MemoryStore, OutboxStore, OperatorStore, ImportStore, Protocol):
+class Store(TurnStore, MemoryStore, DocumentStore, OutboxStore, OperatorStore, ImportStore, Protocol):
     """The whole port; SQLite implements it, and every later database passes the same tests."""
 
     async def close(self) -> None:

@@ -14,10 +14,12 @@ __all__ = [
     "add_speakers",
     "agent_kind",
     "count_again",
+    "count_passages",
     "counts",
     "ensure_conversation",
     "ensure_scope",
     "has_agent",
+    "knowledge_owners",
     "overviews",
     "platform_of",
     "refresh_shown_counts",
@@ -117,12 +119,23 @@ def count_again(connection: sqlite3.Connection, agent_id: str) -> None:
     """Make the counters right after deletions, and show the new ones in every prefix."""
     connection.execute(
         "UPDATE agents SET "
-        "message_count = (SELECT count(*) FROM messages WHERE agent_id = agents.agent_id), "
-        "passage_count = (SELECT count(*) FROM passages WHERE agent_id = agents.agent_id "
-        "AND superseded_at IS NULL) WHERE agent_id = ?",
+        "message_count = (SELECT count(*) FROM messages WHERE agent_id = agents.agent_id) "
+        "WHERE agent_id = ?",
         (agent_id,),
     )
+    count_passages(connection, agent_id)
     refresh_shown_counts(connection, agent_id)
+
+
+def count_passages(connection: sqlite3.Connection, agent_id: str) -> None:
+    """Count what archival memory has in sight."""
+    connection.execute(
+        "UPDATE agents SET passage_count = (SELECT count(*) FROM passages "
+        "WHERE agent_id = agents.agent_id AND superseded_at IS NULL AND (document_id IS NULL "
+        "OR document_id IN (SELECT id FROM documents WHERE agent_id = agents.agent_id "
+        "AND state = 'ready'))) WHERE agent_id = ?",
+        (agent_id,),
+    )
 
 
 def refresh_shown_counts(connection: sqlite3.Connection, agent_id: str) -> None:
@@ -157,10 +170,11 @@ def touch(connection: sqlite3.Connection, agent_id: str, now: str) -> None:
 
 
 def overviews(connection: sqlite3.Connection, tenant: str | None) -> list[AgentOverview]:
-    """One line for each agent, the one active last first."""
+    """One line for each agent, the one active last first; owners of knowledge are none."""
     rows = connection.execute(
         "SELECT a.*, (SELECT count(*) FROM blocks AS b WHERE b.agent_id = a.agent_id) AS blocks "
-        "FROM agents AS a WHERE :tenant IS NULL OR a.tenant = :tenant "
+        "FROM agents AS a WHERE (:tenant IS NULL OR a.tenant = :tenant) "
+        "AND a.agent_id NOT GLOB 'knowledge:*' "
         "ORDER BY a.last_activity IS NULL, a.last_activity DESC, a.agent_id",
         {"tenant": tenant},
     )
@@ -178,6 +192,12 @@ def _overview(row: Any) -> AgentOverview:  # noqa: ANN401 - a row of any query
         blocks=row["blocks"],
         last_activity=from_text(row["last_activity"]) if row["last_activity"] else None,
     )
+
+
+def knowledge_owners(connection: sqlite3.Connection) -> list[str]:
+    """Owners of intuitive knowledge."""
+    rows = connection.execute("SELECT agent_id FROM agents WHERE agent_id GLOB 'knowledge:*'")
+    return [row[0] for row in rows]
 
 
 def resolve(connection: sqlite3.Connection, key: str) -> str | None:

@@ -10,8 +10,11 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,23 +63,26 @@ class IndexedPassage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivalQuery:
-    """One search of one agent's passages.
+    """One search of an agent's passages, or of several owners' in one ranking.
 
     Attributes:
+        agents: Whose passages; chosen by code, never by what somebody asks.
         vector: Of the text, or None to search by words alone.
         model: The model that made the vector.
         tags: Only passages with every one of these.
         start: The earliest instant of storage, included.
         end: The latest, included.
+        exclude: Passages that are no results.
     """
 
-    agent_id: str
+    agents: tuple[str, ...]
     text: str
     vector: Floats | None = None
     model: str = ""
     tags: tuple[str, ...] = ()
     start: datetime | None = None
     end: datetime | None = None
+    exclude: frozenset[int] = frozenset()
 
 
 class _Arrays:
@@ -118,6 +124,30 @@ class _Arrays:
 
     def places(self, seqs: NDArray[np.int64]) -> NDArray[np.intp]:
         return placed(self.seqs, seqs)[0]
+
+
+class _Union:
+    """The columns of one or more agents, one after another, so that all are scored together."""
+
+    def __init__(self, parts: Sequence[_Arrays]) -> None:
+        self.parts = parts
+        self.languages = reduce(or_, (part.languages for part in parts))
+        self.seqs = np.concatenate([part.seqs.values for part in parts])
+        self.created = np.concatenate([part.created.values for part in parts])
+        self.words = np.concatenate([part.words.values for part in parts])
+        self._starts = np.cumsum([0, *(len(part.seqs) for part in parts)])
+
+    def places(self, connection: sqlite3.Connection, found: Sequence[str]) -> NDArray[np.intp]:
+        """Where passages stand that hold any of the terms."""
+        return np.concatenate(
+            [
+                start + part.places(matches(connection, _TIER, part.number, found))
+                for start, part in zip(self._starts, self.parts, strict=False)
+            ]
+        )
+
+    def cosines(self, query: Floats) -> Floats:
+        return np.concatenate([part.vectors.cosines(query, len(part.seqs)) for part in self.parts])
 
 
 class ArchivalIndex(SearchIndex[_Arrays]):
@@ -184,19 +214,22 @@ class ArchivalIndex(SearchIndex[_Arrays]):
     def search(
         self, connection: sqlite3.Connection, query: ArchivalQuery, limit: int, offset: int = 0
     ) -> Hits:
-        """The best passages of one agent, on the caller's connection for reading."""
-        with snapshot(connection):
-            arrays = self._loaded(connection, query.agent_id, query.model)
-            if arrays is None:
+        """The best passages of the query's agents, on the caller's connection for reading."""
+        with snapshot(connection), ExitStack() as locked:
+            loaded = [self._loaded(connection, agent, query.model) for agent in query.agents]
+            parts = [arrays for arrays in loaded if arrays is not None]
+            if not parts:
                 return Hits()
-            with arrays.lock:
-                scores = _scores(connection, arrays, query)
-                best = top(scores, offset + limit)[offset:]
-                return Hits(
-                    seqs=tuple(arrays.seqs.values[best].tolist()),
-                    total=int(np.isfinite(scores).sum()),
-                    scores=tuple(scores[best].tolist()),
-                )
+            for part in sorted(parts, key=lambda arrays: arrays.number):  # one order: no deadlock
+                locked.enter_context(part.lock)
+            union = _Union(parts)
+            scores = _scores(connection, union, query)
+            best = top(scores, offset + limit)[offset:]
+            return Hits(
+                seqs=tuple(union.seqs[best].tolist()),
+                total=int(np.isfinite(scores).sum()),
+                scores=tuple(scores[best].tolist()),
+            )
 
     def _loaded(self, connection: sqlite3.Connection, agent_id: str, model: str) -> _Arrays | None:
         state = agent_state(connection, _TIER, agent_id)
@@ -209,50 +242,47 @@ class ArchivalIndex(SearchIndex[_Arrays]):
         return arrays
 
 
-def _scores(connection: sqlite3.Connection, arrays: _Arrays, query: ArchivalQuery) -> Floats:
+def _scores(connection: sqlite3.Connection, union: _Union, query: ArchivalQuery) -> Floats:
     """The score of every passage; minus infinity where it is no result."""
     words = [
-        _frequency(connection, arrays, word) for word in query_words(query.text, arrays.languages)
+        _frequency(connection, union, word) for word in query_words(query.text, union.languages)
     ]
-    lexical = passage_words(arrays.words.values, words)
+    lexical = passage_words(union.words, words)
     meaning = None
     if query.vector is not None:
-        meaning = arrays.vectors.cosines(normalised(query.vector), len(arrays.seqs))
+        meaning = union.cosines(normalised(query.vector))
     scores = np.array(fuse(lexical, meaning), dtype=np.float32)
     scores[~passage_results(lexical, meaning)] = -np.inf
     for item in query_identifiers(query.text):
-        holders = arrays.places(matches(connection, _TIER, arrays.number, [item]))
-        scores[holders] += _IDENTIFIER_WEIGHT
-    scores[~_allowed(connection, arrays, query)] = -np.inf
+        scores[union.places(connection, [item])] += _IDENTIFIER_WEIGHT
+    scores[~_allowed(connection, union, query)] = -np.inf
     return scores
 
 
-def _frequency(connection: sqlite3.Connection, arrays: _Arrays, word: QueryWord) -> Frequency:
-    def places(found: Sequence[str]) -> NDArray[np.intp]:
-        return arrays.places(matches(connection, _TIER, arrays.number, found))
-
+def _frequency(connection: sqlite3.Connection, union: _Union, word: QueryWord) -> Frequency:
     repeats = []
     for times in range(2, _MOST_REPEATS + 1):
-        found = places([f"t{times}{term}" for term in word.terms])
+        found = union.places(connection, [f"t{times}{term}" for term in word.terms])
         if not len(found):
             break
         repeats.append(found)
-    return Frequency(hits=places(word.terms), repeats=repeats)
+    return Frequency(hits=union.places(connection, word.terms), repeats=repeats)
 
 
 def _allowed(
-    connection: sqlite3.Connection, arrays: _Arrays, query: ArchivalQuery
+    connection: sqlite3.Connection, union: _Union, query: ArchivalQuery
 ) -> NDArray[np.bool_]:
-    allowed = np.ones(len(arrays.seqs), dtype=np.bool_)
-    created = arrays.created.values
+    allowed = np.ones(len(union.seqs), dtype=np.bool_)
     if query.start is not None:
-        allowed &= created >= microseconds(query.start)
+        allowed &= union.created >= microseconds(query.start)
     if query.end is not None:
-        allowed &= created <= microseconds(query.end)
+        allowed &= union.created <= microseconds(query.end)
     for tag in query.tags:
         tagged = np.zeros_like(allowed)
-        tagged[arrays.places(matches(connection, _TIER, arrays.number, [_tag_term(tag)]))] = True
+        tagged[union.places(connection, [_tag_term(tag)])] = True
         allowed &= tagged
+    if query.exclude:
+        allowed &= ~np.isin(union.seqs, list(query.exclude))
     return allowed
 
 

@@ -6,6 +6,7 @@ from contextlib import closing
 import sqlite_utils
 
 from engine.errors import StoreUnavailable
+from storage.sqlite.document_tables import DOCUMENT_TABLES
 from storage.sqlite.search_tables import create_search_tables
 from storage.sqlite.tables import TABLES
 
@@ -20,6 +21,13 @@ def first_tables(db: sqlite_utils.Database) -> None:
     for statement in TABLES:
         db.conn.execute(statement)
     create_search_tables(db)
+
+
+@migrations()
+def documents_and_uploads(db: sqlite_utils.Database) -> None:
+    """Files that agents have read, and those that are still to be read."""
+    for statement in DOCUMENT_TABLES:
+        db.conn.execute(statement)
 
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:

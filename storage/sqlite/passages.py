@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from engine.knowledge import knowledge_name
 from engine.records import Hit, Passage, Scope
 from storage.sqlite import accounts
 from storage.sqlite.archival_index import IndexedPassage
@@ -31,8 +32,9 @@ def add(
     indexes.archival.add(
         connection, [_indexed(passage, seq, scope.agent_id) for passage, seq in current]
     )
-    if current:
-        accounts.add_counts(connection, scope.agent_id, passages=len(current))
+    in_sight = sum(passage.document_id is None for passage, _ in current)
+    if in_sight:
+        accounts.add_counts(connection, scope.agent_id, passages=in_sight)
     return seqs
 
 
@@ -42,8 +44,8 @@ def _add(
     ended = passage.superseded_at
     cursor = connection.execute(
         "INSERT INTO passages (id, tenant, agent_id, turn_id, title, text, tags, author, "
-        "author_name, source_key, created_at, superseded_at, superseded_by) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "author_name, source_key, created_at, superseded_at, superseded_by, document_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             passage.id,
             scope.tenant,
@@ -58,6 +60,7 @@ def _add(
             to_text(passage.created_at),
             to_text(ended) if ended else None,
             passage.superseded_by,
+            passage.document_id,
         ),
     )
     return int(cursor.lastrowid or 0)
@@ -90,18 +93,26 @@ def by_seq(connection: sqlite3.Connection, scope: Scope, seq: int) -> Passage | 
     return _passage(row) if row else None
 
 
-def hits(connection: sqlite3.Connection, scope: Scope, seqs: Iterable[int]) -> tuple[Hit, ...]:
-    """Search results from their numbers, in that order."""
-    found = (by_seq(connection, scope, seq) for seq in seqs)
-    return tuple(_hit(passage) for passage in found if passage)
+def hits(
+    connection: sqlite3.Connection, scopes: Sequence[Scope], seqs: Iterable[int]
+) -> tuple[Hit, ...]:
+    """Search results from their numbers, in that order; each belongs to one of the scopes."""
+    found = (
+        (passage, scope)
+        for seq in seqs
+        for scope in scopes
+        if (passage := by_seq(connection, scope, seq))
+    )
+    return tuple(_hit(passage, scope) for passage, scope in found)
 
 
-def _hit(passage: Passage) -> Hit:
+def _hit(passage: Passage, scope: Scope) -> Hit:
+    shelf = knowledge_name(scope.agent_id)
     return Hit(
         id=passage.id,
         time=passage.created_at,
         who=passage.author_name or passage.author or "",
-        where=passage.title,
+        where=f"{shelf}: {passage.title}" if shelf else passage.title,
         text=passage.text,
         source_key=passage.source_key,
         superseded_at=passage.superseded_at,
@@ -121,4 +132,5 @@ def _passage(row: Any) -> Passage:  # noqa: ANN401 - a row of any query
         created_at=from_text(row["created_at"]),
         superseded_at=from_text(row["superseded_at"]) if row["superseded_at"] else None,
         superseded_by=row["superseded_by"],
+        document_id=row["document_id"],
     )

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from engine.knowledge import owner_scope
 from engine.records import (
     ArchivalSearch,
     MemoryCounts,
@@ -78,11 +79,14 @@ class Memories:
         """Messages between two instants, oldest first; the query is not used."""
         return await self._database.read(lambda c: messages.between(c, scope, search))
 
-    async def search_archival(self, scope: Scope, search: ArchivalSearch) -> SearchPage:
-        """Hybrid search of this agent's passages."""
+    async def search_archival(
+        self, scope: Scope, search: ArchivalSearch, knowledge: Sequence[str] = ()
+    ) -> SearchPage:
+        """Hybrid search of this agent's passages, and of intuitive knowledge in one ranking."""
         meaning = await self._meaning(search.query)
+        scopes = [scope, *map(owner_scope, knowledge)]
         return await self._database.read(
-            lambda c: archival_page(c, self._indexes, scope, search, meaning)
+            lambda c: archival_page(c, self._indexes, scopes, search, meaning)
         )
 
     async def find_duplicate_passage(self, scope: Scope, text: str) -> Passage | None:

@@ -2,10 +2,11 @@
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
 from engine.records import ArchivalSearch, Passage, RecallSearch, Scope, SearchPage
-from storage.sqlite import accounts, messages, passages
+from storage.sqlite import accounts, documents, messages, passages
 from storage.sqlite.archival_index import ArchivalQuery
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.recall_index import RecallQuery
@@ -58,32 +59,36 @@ def recall_page(
 def archival_page(
     connection: sqlite3.Connection,
     indexes: Indexes,
-    scope: Scope,
+    scopes: Sequence[Scope],
     search: ArchivalSearch,
     meaning: Meaning,
 ) -> SearchPage:
-    """One page of passages, the best first."""
-    if not accounts.has_agent(connection, scope):
-        return SearchPage(hits=(), total=0, page=search.page, page_size=search.page_size)
+    """One page of the passages of one or more owners, the best first."""
+    known = [scope for scope in scopes if accounts.has_agent(connection, scope)]
     vector, model = meaning or (None, "")
     query = ArchivalQuery(
-        agent_id=scope.agent_id,
+        agents=tuple(scope.agent_id for scope in known),
         text=search.query,
         vector=vector,
         model=model,
         tags=search.tags,
         start=search.start,
         end=search.end,
+        exclude=_out_of_sight(connection, known),
     )
     found = indexes.archival.search(
         connection, query, search.page_size, search.page * search.page_size
     )
     return SearchPage(
-        hits=passages.hits(connection, scope, found.seqs),
+        hits=passages.hits(connection, known, found.seqs),
         total=found.total,
         page=search.page,
         page_size=search.page_size,
     )
+
+
+def _out_of_sight(connection: sqlite3.Connection, scopes: Sequence[Scope]) -> frozenset[int]:
+    return frozenset(seq for scope in scopes for seq in documents.out_of_sight(connection, scope))
 
 
 def duplicate_passage(
@@ -94,7 +99,8 @@ def duplicate_passage(
     Without vectors the words must also stand in the same order.
     """
     words = terms(text)
-    query = ArchivalQuery(agent_id=scope.agent_id, text=text)
+    hidden = _out_of_sight(connection, [scope])
+    query = ArchivalQuery(agents=(scope.agent_id,), text=text, exclude=hidden)
     for seq in indexes.archival.search(connection, query, _CANDIDATES).seqs:
         passage = passages.by_seq(connection, scope, seq)
         if passage and terms(passage.text) == words:
@@ -102,7 +108,7 @@ def duplicate_passage(
     if meaning is None:
         return None
     nearest = indexes.archival.nearest(connection, scope.agent_id, meaning[1], meaning[0])
-    if nearest is None or nearest[1] <= _SAME_MEANING:
+    if nearest is None or nearest[1] <= _SAME_MEANING or nearest[0] in hidden:
         return None
     passage = passages.by_seq(connection, scope, nearest[0])
     return passage if passage and Counter(terms(passage.text)) == Counter(words) else None

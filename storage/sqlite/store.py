@@ -14,6 +14,7 @@ from storage.sqlite.embedding import EmbeddingIndexer
 from storage.sqlite.importing import Importing
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.keeping import Keeping
+from storage.sqlite.loading import Loading
 from storage.sqlite.operating import Operating
 from storage.sqlite.reading import Memories
 from storage.sqlite.recall_index import RecallIndex
@@ -23,7 +24,7 @@ __all__ = ["SqliteStore"]
 _CACHE_BYTES = 256 * 1024 * 1024
 
 
-class SqliteStore(Turns, Memories, Outbox, Operating, Keeping, Importing):
+class SqliteStore(Turns, Memories, Loading, Outbox, Operating, Keeping, Importing):
     """Everything the bot remembers, in one file; made by `open`."""
 
     def __init__(

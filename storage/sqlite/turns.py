@@ -9,7 +9,7 @@ from typing import Any
 from engine.errors import StaleTurn
 from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn
 from engine.store import Acceptance, AcceptRequest
-from storage.sqlite import accounts, blocks, ledger, messages, outbox, passages, summaries
+from storage.sqlite import accounts, blocks, ledger, messages, outbox, passages, summaries, uploads
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
 
@@ -27,6 +27,7 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
     busy = _open_turns(connection, scope.agent_id) >= request.max_queued
     _add_event(connection, event, request.at)
     _add_turn(connection, request, "refused" if busy else "queued")
+    uploads.add(connection, event)
     messages.add(connection, indexes, [request.message])
     accounts.touch(connection, scope.agent_id, to_text(request.at))
     if busy and request.busy_notice:

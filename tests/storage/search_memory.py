@@ -171,7 +171,7 @@ class ArchivalMemory:
         self, text: str, *, agent: str = "a", meaning: bool = False, limit: int = 10, **filters
     ) -> list[str]:
         query = ArchivalQuery(
-            agent_id=agent,
+            agents=(agent,),
             text=text,
             vector=embed(text) if meaning else None,
             model=MODEL if meaning else "",

@@ -1,0 +1,126 @@
+"""From a parsed document to passages and an outline; pure, knows no file, no format and no store.
+
+A passage holds about 300 tokens and the place it stands at, so that an answer can name its source.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from engine.records import Document
+
+PIECE_CHARS = 1200  # about 300 tokens of English
+HEADING_CHARS = 120
+_OUTLINE_CHARS = 1500
+_SHORTEST_SHARE = 0.5  # a piece ends at a good place in its second half, else where it is full
+_ENDS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"[.!?…。]\s"), re.compile(r"\s"))
+_UNITS = ((1_000_000, "MB"), (1000, "kB"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A stretch of a document under one heading or on one page.
+
+    Attributes:
+        heading: With those above it, ``Guide > Install``.
+        first_line: Number of its first line, where lines are how people find a place.
+        repeated: Stands at the head of every piece, like a table's column names.
+    """
+
+    text: str
+    heading: str = ""
+    page: int | None = None
+    first_line: int | None = None
+    repeated: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """The text of one passage, and where in the document it stands."""
+
+    place: str
+    text: str
+
+
+def pieces(sections: Iterable[Section]) -> Iterator[Piece]:
+    """Cut sections into pieces of at most 1,200 characters, at paragraphs where there are any."""
+    for section in sections:
+        for start, end in _spans(section.text):
+            text = section.text[start:end].strip()
+            if text:
+                shown = f"{section.repeated}\n{text}" if section.repeated else text
+                yield Piece(place=_place(section, start, end), text=shown)
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < len(text):
+        end = _end(text, start)
+        yield start, end
+        start = end
+
+
+def _end(text: str, start: int) -> int:
+    """Where a piece ends: after the last paragraph, line, sentence or word that fits."""
+    full = start + PIECE_CHARS
+    if full >= len(text):
+        return len(text)
+    least = start + int(PIECE_CHARS * _SHORTEST_SHARE)
+    for pattern in _ENDS:
+        found = [match.end() for match in pattern.finditer(text, least, full)]
+        if found:
+            return found[-1]
+    return full
+
+
+def _place(section: Section, start: int, end: int) -> str:
+    parts = [f"page {section.page}"] if section.page else []
+    if section.heading:
+        parts.append(section.heading[:HEADING_CHARS])
+    if section.first_line is not None:
+        first = section.first_line + section.text.count("\n", 0, start)
+        last = first + section.text.rstrip("\n").count("\n", start, end - 1)
+        parts.append(f"lines {first}-{max(first, last)}")
+    return ", ".join(parts)
+
+
+def title(name: str, place: str) -> str:
+    """What a passage is cited by: ``handbook.pdf, page 12``."""
+    return f"{name}, {place}" if place else name
+
+
+def size_text(size_bytes: int) -> str:
+    """A size as people write it: ``1.2 MB``."""
+    for unit, name in _UNITS:
+        if size_bytes >= unit:
+            return f"{size_bytes / unit:.1f}".removesuffix(".0") + f" {name}"
+    return f"{size_bytes} bytes"
+
+
+def announcement(document: Document, places: Iterable[str]) -> str:
+    """What the agent is told about a document it has got: name, size and an outline."""
+    pages = f", {document.pages} pages" if document.pages else ""
+    told = (
+        f"{document.name} ({size_text(document.size_bytes)}{pages}) is now in archival memory as "
+        f"{document.passages} passages; archival_memory_search finds what it says."
+    )
+    shown = outline(places)
+    return f"{told} Outline: {shown}" if shown else told
+
+
+def outline(places: Iterable[str]) -> str:
+    """The headings of a document in order, as many as 1,500 characters hold."""
+    headings = dict.fromkeys(heading for place in places if (heading := _heading(place)))
+    shown: list[str] = []
+    room = _OUTLINE_CHARS
+    for heading in headings:
+        room -= len(heading) + 2
+        if room < 0:
+            return "; ".join([*shown, f"and {len(headings) - len(shown)} more"])
+        shown.append(heading)
+    return "; ".join(shown)
+
+
+def _heading(place: str) -> str:
+    """A place without its page and lines, which say nothing in an outline."""
+    return re.sub(r"^page \d+(?:, )?|(?:, |^)lines \d+-\d+$", "", place)
