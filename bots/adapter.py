@@ -5,10 +5,10 @@ An adapter converts in, hands over, converts out. It decides nothing about memor
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.delivery import Delivery
-from engine.records import IncomingEvent, Scope
+from engine.records import Attachment, IncomingEvent, Scope
 from engine.store import Acceptance
 
 
@@ -112,4 +112,18 @@ class Adapter(Delivery, Protocol):
 
     async def close(self) -> None:
         """Disconnect; deliveries of a drain have been made by now."""
+        ...
+
+
+@runtime_checkable
+class FileSource(Protocol):
+    """A platform that keeps the files of its messages."""
+
+    async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            BadRequest: It is larger than that, or not to be had.
+            DeliveryDelayed: The platform does not hand it over now.
+        """
         ...

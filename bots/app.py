@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bots.adapter import Adapter
 from bots.command_table import COMMANDS
 from bots.commands import Commands, StatusInfo
-from bots.housekeeping import keep_house
+from bots.housekeeping import keep_house, keep_knowledge
 from bots.observing import Metrics, both, log_hook
 from bots.settings import Settings, reveal
 from bots.supervisor import supervise
@@ -27,7 +27,9 @@ from engine.chat_model import ChatModel
 from engine.config import EngineConfig
 from engine.errors import ArchiveRefused, BadSettings, StoreUnavailable
 from engine.hooks import Hook
+from engine.knowledge_reader import KnowledgeReader
 from engine.store import Store
+from engine.uploads import Uploads
 
 if TYPE_CHECKING:
     from engine.dispatcher import Dispatcher
@@ -174,16 +176,20 @@ class Engine:
     store: Store
     model: ChatModel
     dispatcher: "Dispatcher"
+    inbox: Uploads
     commands: Commands
     switchboard: Switchboard
+    reader: KnowledgeReader
 
     async def start(self) -> None:
-        """Send what waits in the outbox and go on with unfinished turns."""
+        """Send what waits in the outbox, go on with unfinished turns and unread files."""
         self.switchboard.start()
         await self.dispatcher.start()
+        await self.inbox.start(self.switchboard.adapters)
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Let turns and sends finish within their time, then take everything down."""
+        await self.inbox.close()
         await self.dispatcher.drain(drain_seconds)
         await self.switchboard.stop(STEP_SECONDS)
         await self.dispatcher.close()
@@ -208,6 +214,14 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
     switchboard = Switchboard(store, utc_now, hook)
     brain = Brain(model=model, config=config, own_tools=own_tools)
     dispatcher = _dispatcher(store, brain, switchboard, hook)
+    inbox = Uploads(
+        inbox=dispatcher,
+        store=store,
+        fetch=switchboard.fetch,
+        config=config.documents,
+        now=utc_now,
+        on_commit=switchboard.wake,
+    )
     info = StatusInfo(
         model=model.name,
         is_demonstration=model.is_demonstration,
@@ -221,8 +235,10 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         store=store,
         model=model,
         dispatcher=dispatcher,
+        inbox=inbox,
         commands=commands,
         switchboard=switchboard,
+        reader=KnowledgeReader(store, config.knowledge, config.documents, utc_now),
     )
 
 
@@ -261,6 +277,7 @@ async def _serve(engine: Engine, adapters: list[Adapter], stopped: asyncio.Event
     await engine.start()
     running = [asyncio.create_task(supervise(adapter)) for adapter in adapters]
     running.append(asyncio.create_task(keep_house(engine.store, utc_now)))
+    running.append(asyncio.create_task(keep_knowledge(engine.reader)))
     log.info("membot %s is running", product_version(), extra={"action": "start"})
     await stopped.wait()
     log.info("stopping", extra={"action": "stop"})
@@ -355,7 +372,7 @@ def _discord(settings: Settings, engine: Engine) -> Adapter:
 
     return DiscordAdapter(
         token=reveal(settings.env.discord_token) or "",
-        inbox=engine.dispatcher,
+        inbox=engine.inbox,
         commands=engine.commands,
         command_table=COMMANDS,
         now=utc_now,
@@ -369,7 +386,7 @@ def _slack(settings: Settings, engine: Engine) -> Adapter:
 
     return SlackAdapter(
         bot_token=reveal(settings.env.slack_bot_token) or "",
-        inbox=engine.dispatcher,
+        inbox=engine.inbox,
         commands=engine.commands,
         command_table=COMMANDS,
         now=utc_now,

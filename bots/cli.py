@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bots import shell
+from bots import document_shell, shell
 from engine.errors import (
     BadRequest,
     MembotError,
@@ -31,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 shell.register(app)
+document_shell.register(app)
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 

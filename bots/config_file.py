@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from engine.knowledge import KnowledgeSource
+
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 _OWN_LABELS = ("persona", "human", "room")
@@ -69,7 +71,7 @@ class PlaceTable(_Table):
 
 
 class KnowledgeTable(_Table):
-    """A file or folder of reference text. Not used yet."""
+    """A file or folder of reference text; a path is seen from beside the configuration."""
 
     path: str
     places: Places = ["*"]
@@ -124,7 +126,7 @@ class McpTable(_Table):
 
 
 class DocumentsTable(_Table):
-    """Limits for files. Not used yet."""
+    """Limits for files that become passages."""
 
     max_bytes: Annotated[int, Field(ge=1)] = 20_000_000
     max_pages: Annotated[int, Field(ge=1)] = 1000
@@ -237,6 +239,23 @@ def place_personas(config: ConfigFile) -> tuple[dict[str, str], list[str]]:
         if name not in config.personas
     ]
     return named, problems
+
+
+def knowledge_sources(
+    config: ConfigFile, folder: Path
+) -> tuple[tuple[KnowledgeSource, ...], list[str]]:
+    """Reference texts with whole paths, and problems."""
+    problems = []
+    for name, table in config.knowledge.items():
+        if not _LABEL.fullmatch(name):
+            problems.append(f"knowledge.{name} cannot be a name; take letters, digits, - and _.")
+        if not (folder / table.path).exists():
+            problems.append(f"knowledge.{name}.path names {table.path}, which does not exist.")
+    sources = tuple(
+        KnowledgeSource(name=name, path=folder / table.path, places=tuple(table.places))
+        for name, table in config.knowledge.items()
+    )
+    return sources, problems
 
 
 def block_problems(config: ConfigFile) -> list[str]:

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from bots.operations import AgentView
-from engine.records import AgentOverview, AuditRow, SearchPage, UsageRow
+from engine.documents import size_text
+from engine.records import AgentOverview, AuditRow, Document, SearchPage, UsageRow
 
 
 def print_lines(lines: Iterable[str]) -> int:
@@ -51,6 +52,24 @@ def agent_lines(agents: Sequence[AgentOverview]) -> list[str]:
     ]
     names = ("AGENT", "KIND", "PLATFORM", "PLACE", "MESSAGES", "PASSAGES", "BLOCKS", "LAST")
     return table(names, rows)
+
+
+def document_lines(documents: Sequence[Document]) -> list[str]:
+    """One line a document."""
+    if not documents:
+        return ["No documents yet; `membot load` reads them, and so does a file in a message."]
+    rows = [
+        (
+            document.name,
+            size_text(document.size_bytes),
+            document.pages or "",
+            document.passages,
+            document.author_name or document.author,
+            _minute(document.loaded_at),
+        )
+        for document in documents
+    ]
+    return table(("DOCUMENT", "SIZE", "PAGES", "PASSAGES", "FROM", "LOADED"), rows)
 
 
 def view_json(view: AgentView, context_tokens: int) -> dict[str, Any]:

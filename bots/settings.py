@@ -20,12 +20,20 @@ from bots.config_file import (
     BlockTable,
     ConfigFile,
     block_problems,
+    knowledge_sources,
     personas,
     place_personas,
     read_config_file,
 )
-from engine.config import EngineConfig, MemoryConfig, ModelConfig, OperatorBlock
+from engine.config import (
+    DocumentConfig,
+    EngineConfig,
+    MemoryConfig,
+    ModelConfig,
+    OperatorBlock,
+)
 from engine.errors import BadSettings
+from engine.knowledge import KnowledgeSource
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 DEFAULT_CONFIG_FILE = "membot.toml"
@@ -217,6 +225,7 @@ class Settings:
         folder: Where the configuration is, and what it names lies beside it.
         personas: Texts by persona name.
         place_personas: Persona names by pattern of places.
+        knowledge: Reference texts with whole paths.
         web: None when the listener is off.
         admins: Principal keys.
     """
@@ -226,6 +235,7 @@ class Settings:
     folder: Path
     personas: Mapping[str, str]
     place_personas: Mapping[str, str]
+    knowledge: tuple[KnowledgeSource, ...]
     admins: frozenset[str]
     database: Path
     web: WebAddress | None
@@ -276,6 +286,8 @@ class Settings:
                 evict=table.evict,
                 max_steps=table.max_steps,
             ),
+            documents=DocumentConfig(**self.file.documents.model_dump()),
+            knowledge=self.knowledge,
             timezone=ZoneInfo(self.env.membot_timezone),
             personas=self.personas,
             place_personas=self.place_personas,
@@ -330,7 +342,8 @@ def load_settings() -> Settings:
     folder = path.parent if path else Path()
     texts, found = personas(config, folder, limit_chars=MemoryConfig().block_limit_chars)
     at_places, unknown = place_personas(config)
-    problems += [*found, *unknown, *block_problems(config)]
+    sources, missing = knowledge_sources(config, path.parent if path else Path())
+    problems += [*found, *unknown, *missing, *block_problems(config)]
     if problems or environment is None:
         raise BadSettings("\n".join(problems))
     return Settings(
@@ -339,6 +352,7 @@ def load_settings() -> Settings:
         folder=folder,
         personas=texts,
         place_personas=at_places,
+        knowledge=sources,
         admins=parse_admins(environment.membot_admins or ""),
         database=sqlite_path(environment.membot_database_url),
         web=parse_web_listen(environment.membot_web_listen),

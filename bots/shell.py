@@ -189,7 +189,7 @@ def reindex() -> int:
     """Make all vectors anew with the configured model."""
     from bots.printing import print_lines, progress
 
-    done = _with_store(lambda store: progress("Embedding", store.reindex()), embeddings=True)
+    done = with_store(lambda store: progress("Embedding", store.reindex()), embeddings=True)
     return print_lines([f"{done} texts embedded."])
 
 
@@ -223,10 +223,10 @@ def _with_operations(act: "Callable[[Operations], Awaitable[T]]", *, embeddings:
     from bots.app import utc_now
     from bots.operations import Operations
 
-    return _with_store(lambda store: act(Operations(store, utc_now)), embeddings=embeddings)
+    return with_store(lambda store: act(Operations(store, utc_now)), embeddings=embeddings)
 
 
-def _with_store(act: "Callable[[Store], Awaitable[T]]", *, embeddings: bool = False) -> T:
+def with_store(act: "Callable[[Store], Awaitable[T]]", *, embeddings: bool = False) -> T:
     """Run one act on the configured database, beside a running bot."""
     from bots.app import build_embedder, open_store
     from bots.observing import set_up_logging
@@ -235,14 +235,14 @@ def _with_store(act: "Callable[[Store], Awaitable[T]]", *, embeddings: bool = Fa
     settings = load_settings()
     set_up_logging("WARNING")
 
-    async def with_store() -> T:
+    async def on_store() -> T:
         store = await open_store(settings, build_embedder(settings) if embeddings else None)
         try:
             return await act(store)
         finally:
             await store.close()
 
-    return asyncio.run(with_store())
+    return asyncio.run(on_store())
 
 
 def _counts(sentence: str, counts: dict[str, int]) -> int:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from bots.adapter import Adapter
+from bots.adapter import Adapter, FileSource
 from bots.delivery import OutboxSender
+from engine.errors import BadRequest
 from engine.hooks import Hook
-from engine.records import Turn
+from engine.records import Attachment, Turn
 from engine.store import OutboxStore
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,18 @@ class Switchboard:
         adapter = self.adapters.get(turn.scope.tenant.partition(":")[0])
         if adapter:
             await adapter.show_activity(turn, activity)
+
+    async def fetch(self, platform: str, attachment: Attachment, limit_bytes: int) -> bytes:
+        """Take a file of a message from its platform.
+
+        Raises:
+            BadRequest: It is not to be had.
+            DeliveryDelayed: Not now.
+        """
+        adapter = self.adapters.get(platform)
+        if not isinstance(adapter, FileSource):
+            raise BadRequest("Files cannot be fetched here.")
+        return await adapter.fetch(attachment, limit_bytes)
 
     async def settle(self, seconds: float) -> None:
         """Send what is due, as far as the time goes."""

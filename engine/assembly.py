@@ -77,6 +77,7 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
             now=ports.now,
             zone=zone,
             hook=ports.hook,
+            knowledge=config.knowledge,
         )
     )
     return Dispatcher(ports=ports, runner=runner, queue=queue, config=config)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from engine.knowledge import KnowledgeSource
+
 CHARS_PER_TOKEN = 3  # cautious: English has about 4, code and other scripts fewer
 
 ToolMode = Literal["auto", "native", "json_schema"]
@@ -111,6 +113,7 @@ class EngineConfig:
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     dispatch: DispatchConfig = field(default_factory=DispatchConfig)
     documents: DocumentConfig = field(default_factory=DocumentConfig)
+    knowledge: tuple[KnowledgeSource, ...] = ()
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     personas: Mapping[str, str] = field(default_factory=dict)
     place_personas: Mapping[str, str] = field(default_factory=dict)

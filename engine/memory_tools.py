@@ -210,7 +210,8 @@ async def archival_memory_search(
         start=start,
         end=end,
     )
-    return _shown(context, await context.store.search_archival(context.scope, search))
+    found = await context.store.search_archival(context.scope, search, context.knowledge)
+    return _shown(context, found)
 
 
 def memory_tools() -> list[Tool]:

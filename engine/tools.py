@@ -48,6 +48,7 @@ class ToolContext:
     Attributes:
         memory: Blocks by label, as edited so far in this step.
         may_speak: False while an alert is worked on after the person was answered.
+        knowledge: Owners of intuitive knowledge that the scope may read.
     """
 
     scope: Scope
@@ -57,6 +58,7 @@ class ToolContext:
     memory: dict[str, Block]
     draft: Draft
     may_speak: bool = True
+    knowledge: tuple[str, ...] = ()
     now: Callable[[], datetime]
     zone: ZoneInfo
 

@@ -19,6 +19,7 @@ from engine.context_window import ContextWindow, cut_text
 from engine.errors import ContextOverflow, StaleBlock
 from engine.events import alert_payload, assistant_payload, result_payload
 from engine.hooks import Hook, MemoryPressure, ModelCalled, ToolCalled
+from engine.knowledge import KnowledgeSource, readable_owners
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager, Ready
 from engine.records import Message, Reply, Role, StepCommit, Turn, TurnState
@@ -63,6 +64,7 @@ class TurnTools:
     now: Callable[[], datetime]
     zone: ZoneInfo
     hook: Hook
+    knowledge: tuple[KnowledgeSource, ...] = ()
 
 
 class TurnRunner:
@@ -184,6 +186,7 @@ class TurnRunner:
             memory={block.label: block for block in ready.window.blocks},
             draft=Draft(),
             may_speak=not log.answers_alert,
+            knowledge=readable_owners(turn.scope, self._with.knowledge),
             now=self._with.now,
             zone=self._with.zone,
         )

@@ -17,6 +17,7 @@ from bots.console.lines import (
     terminal_reader,
 )
 from bots.console.screen import JsonScreen, PlainScreen, RichScreen, Screen
+from bots.housekeeping import keep_knowledge
 from bots.settings import Settings
 
 _WELCOME = "You are {user}{room}. /help lists commands, Ctrl-D leaves; what you say is kept."
@@ -77,7 +78,12 @@ async def _converse(engine: Engine, screen: Screen, setting: Setting) -> int:
     )
     read = terminal_reader(f"{setting.user}> ") if setting.interactive else None
     chat = Chat(desk, setting, LineSource(read or piped_reader(standard_input())))
-    await _until_end(chat, adapter)
+    reading = asyncio.create_task(keep_knowledge(engine.reader))
+    try:
+        await _until_end(chat, adapter)
+    finally:
+        reading.cancel()
+        await asyncio.wait({reading})
     return 0 if adapter.connected else 1
 
 

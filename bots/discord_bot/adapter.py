@@ -15,12 +15,13 @@ from yarl import URL
 
 from bots.adapter import CommandRunner, CommandSpec, Inbox
 from bots.discord_bot.activity import TypingSigns
+from bots.discord_bot.attachments import fetch_attachment
 from bots.discord_bot.client import MembotClient
 from bots.discord_bot.outbound import channel_of, send_part
 from bots.discord_bot.render import parts_of
 from bots.discord_bot.threads import EngagedThreads
 from engine.errors import BadSettings, DeliveryDelayed
-from engine.records import OutboxItem, Turn
+from engine.records import Attachment, OutboxItem, Turn
 
 _WRONG_TOKEN = "Discord refuses the token in DISCORD_TOKEN; copy the bot token from the portal."  # noqa: S105
 _NO_INTENT = (
@@ -132,6 +133,15 @@ class DiscordAdapter:
         if channel is not None:
             self._threads.engage(channel)
         return reference
+
+    async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
+        """Download a file of a message.
+
+        Raises:
+            BadRequest: It is not kept by Discord, too large, or gone.
+            DeliveryDelayed: Discord does not hand it over now.
+        """
+        return await fetch_attachment(attachment.url, limit_bytes, self._api_base_url)
 
     async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
         """Type in the turn's channel while it is being worked on."""

@@ -32,7 +32,7 @@ from bots.slack_bot.socket_mode import SocketMode
 from bots.slack_bot.stop import StopButton
 from bots.slack_bot.threads import Threads
 from engine.errors import BadSettings, MembotError, OperatorError
-from engine.records import OutboxItem, Turn
+from engine.records import Attachment, OutboxItem, Turn
 
 _EVERYTHING = re.compile(".*")
 _log = logging.getLogger(__name__)
@@ -140,6 +140,15 @@ class SlackAdapter:
             DeliveryRefused: Slack never will.
         """
         return await self._outbound.send(item, part, number)
+
+    async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
+        """Download a file of a message.
+
+        Raises:
+            BadRequest: It is not kept by Slack, too large, or not for the bot.
+            DeliveryDelayed: Slack does not hand it over now.
+        """
+        return await self._calls.fetch_file(attachment.url, limit_bytes)
 
     async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
         """Show or end Slack's status line for a turn."""

@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.adapter import AnswerFile
+from bots.downloads import download
 from bots.slack_bot.quiet import library_logger
 from engine.errors import BadRequest, DeliveryDelayed, DeliveryRefused
 
@@ -110,31 +111,20 @@ class SlackCalls:
         )
         await self.attempt(upload)
 
-    async def fetch_file(self, name: str, url: str) -> AnswerFile:
+    async def fetch_file(self, url: str, limit_bytes: int = _FILE_BYTES) -> bytes:
         """Download what a person attached; the token goes to Slack and nowhere else.
 
         Raises:
             BadRequest: The file is elsewhere, or too large.
+            DeliveryDelayed: Slack does not hand it over now.
         """
         client = self._ready()
         host = urlsplit(url).hostname or ""
         if host != urlsplit(client.base_url).hostname and not host.endswith(".slack.com"):
             raise BadRequest("That file is not kept by Slack, so it was not read.")
-        return AnswerFile(name=name, content=await self._download(client, url))
-
-    async def _download(self, client: AsyncWebClient, url: str) -> bytes:
         headers = {"Authorization": f"Bearer {client.token}"}
-        try:
-            async with self._session().get(url, headers=headers, proxy=client.proxy) as answer:
-                answer.raise_for_status()
-                content = bytearray()
-                while len(content) <= _FILE_BYTES and (more := await answer.content.readany()):
-                    content += more
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise DeliveryDelayed("Slack did not hand over the file; try again.") from error
-        if len(content) > _FILE_BYTES:
-            raise BadRequest(f"The file is larger than {_FILE_BYTES // 2**20} MiB.")
-        return bytes(content)
+        session = self._session()
+        return await download(session, url, limit_bytes, headers=headers, proxy=client.proxy)
 
     async def attempt(self, call: Awaitable[Any]) -> dict[str, Any]:
         """Await a call of the library and translate what it raises.

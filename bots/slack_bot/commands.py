@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, CommandSpec
+from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
 from bots.routing import Origin, principal_key, scope_of
 from bots.slack_bot.answers import CANCEL, Answers, Asker
 from bots.slack_bot.background import Background
@@ -129,7 +129,9 @@ class Commands:
         request = await self._request(asker, command, arguments, confirmed=confirmed)
         try:
             if asker.file and self._takes_file(command):
-                request = replace(request, file=await self._surface.calls.fetch_file(*asker.file))
+                name, url = asker.file
+                content = await self._surface.calls.fetch_file(url)
+                request = replace(request, file=AnswerFile(name=name, content=content))
             answer = await self._surface.runner.run(request)
         except MembotError as problem:
             answer = CommandAnswer(text=problem.sentence)

@@ -30,7 +30,7 @@ async def parse(
     Raises:
         DocumentRefused: The file cannot be read, or not within the limits; one plain sentence.
     """
-    process = await _start(name, config)
+    process = await _start(Path(name).suffix.lower(), config)
     feeding = asyncio.create_task(_feed(process, data))
     try:
         async for answer in _answers(process, config.timeout_seconds):
@@ -52,14 +52,15 @@ async def parse(
         await asyncio.gather(feeding, process.wait(), return_exceptions=True)
 
 
-async def _start(name: str, config: DocumentConfig) -> asyncio.subprocess.Process:
+async def _start(suffix: str, config: DocumentConfig) -> asyncio.subprocess.Process:
+    """Start a child; it is told only how the name ends, for a list of processes shows that."""
     limits = (_MOST_MEMORY_MB, math.ceil(config.timeout_seconds), config.max_pages)
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",
         "-m",
         "engine.parsing.worker",
-        name,
+        suffix if suffix[1:].isalnum() else "",
         *map(str, limits),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

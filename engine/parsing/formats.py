@@ -29,10 +29,11 @@ class Reading:
     """What a reader is given.
 
     Attributes:
+        suffix: How the file's name ends, ``.pdf``.
         progress: Called with the page that is done and how many there are.
     """
 
-    name: str
+    suffix: str
     data: bytes
     max_pages: int
     progress: Callable[[int, int], None]
@@ -45,16 +46,16 @@ def sections(reading: Reading) -> Iterator[Section]:
         RefusedError: It is of a kind that is not read, encrypted, without text, or has too many
             pages.
     """
-    suffix = reading.name.rpartition(".")[2].lower()
+    suffix = reading.suffix
     if reading.data.lstrip()[: len(_PDF)] == _PDF:
         yield from _pdf(reading)
-    elif suffix == "docx":
+    elif suffix == ".docx":
         yield from _docx(reading.data)
-    elif suffix in {"html", "htm", "xhtml"}:
+    elif suffix in {".html", ".htm", ".xhtml"}:
         yield from html_sections(_text(reading.data))
-    elif suffix in {"md", "markdown"}:
+    elif suffix in {".md", ".markdown"}:
         yield from markdown_sections(_text(reading.data))
-    elif suffix in {"csv", "tsv"}:
+    elif suffix in {".csv", ".tsv"}:
         yield from _table(_text(reading.data))
     else:
         yield Section(text=_text(reading.data), first_line=1)
@@ -108,7 +109,7 @@ def _pdf(reading: Reading) -> Iterator[Section]:
 
     reader = pypdf.PdfReader(io.BytesIO(reading.data))
     try:
-        readable = not reader.is_encrypted or reader.decrypt("")
+        readable = not reader.is_encrypted or bool(reader.decrypt(""))
     except DependencyError:  # of a cipher that needs another library
         readable = False
     if not readable:

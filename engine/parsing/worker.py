@@ -56,7 +56,7 @@ def _bounded(found: Iterator[Section]) -> Iterator[Section]:
         yield section
 
 
-def main(name: str, memory_mb: int, cpu_seconds: int, max_pages: int) -> None:
+def main(suffix: str, memory_mb: int, cpu_seconds: int, max_pages: int) -> None:
     """Read, and write until there is nothing left."""
     limit_itself(memory_mb, cpu_seconds)
 
@@ -65,7 +65,7 @@ def main(name: str, memory_mb: int, cpu_seconds: int, max_pages: int) -> None:
         sys.stdout.flush()
 
     reading = Reading(
-        name=name,
+        suffix=suffix,
         data=sys.stdin.buffer.read(),
         max_pages=max_pages,
         progress=lambda page, of: write({"page": page, "of": of}),
