@@ -25,13 +25,15 @@ __all__ = ["FIELDS", "Archive", "Limits", "open_archive", "write_archive"]
 Row = dict[str, Any]
 
 _FORMAT = "membot-archive"
-_VERSION = 1
+_VERSION = 2
 _MANIFEST = "manifest.json"
 _AGENT = "agent.json"
 _FOR_PEOPLE = "memory.md"
 _FILES = "files"
 _CHUNK_BYTES = 1 << 16
-_TIMES = ("sent_at", "created_at", "at", "updated_at", "superseded_at", "next_at")
+_TIMES = (
+    "sent_at", "created_at", "at", "updated_at", "superseded_at", "next_at", "loaded_at",
+)  # fmt: skip
 
 _text, _number, _text_or_none = (str,), (int,), (str, NoneType)
 
@@ -103,6 +105,19 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "created_at": _text,
         "superseded_at": _text_or_none,
         "superseded_by": _text_or_none,
+        "document_id": _text_or_none,
+    },
+    "documents": {
+        "id": _text,
+        "name": _text,
+        "sha256": _text,
+        "size_bytes": _number,
+        "pages": _number,
+        "passages": _number,
+        "author": _text_or_none,
+        "author_name": _text,
+        "source_key": _text_or_none,
+        "loaded_at": _text,
     },
     "summaries": {
         "conversation_id": _text,
@@ -127,7 +142,11 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "created_at": _text,
     },
 }
-_TABLES = ("blocks", "messages", "passages", "summaries", "schedules")
+_SINCE_VERSION_1: dict[str, Row] = {  # what older archives lack, and what it was then
+    "passages": {"document_id": None},
+}
+_TABLES_SINCE_VERSION_1 = ("documents",)
+_TABLES = ("blocks", "messages", "passages", "summaries", "schedules", *_TABLES_SINCE_VERSION_1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +175,8 @@ class Archive:
 
     def rows(self, table: str) -> Iterator[Row]:
         """The rows of one table, in the order of the archive."""
+        if table not in self.counts:
+            return
         with zipfile.ZipFile(self.file) as archive, archive.open(f"{table}.jsonl") as member:
             yield from _rows(member, table, self.limits)
 
@@ -251,7 +272,8 @@ def open_archive(file: Path, limits: Limits | None = None) -> Archive:
             names = _names(archive, limits)
             manifest = _manifest(archive, names, limits)
             agent = _agent(archive, manifest, limits)
-            counts = {table: _count(archive, table, limits) for table in _TABLES}
+            there = [table for table in _TABLES if f"{table}.jsonl" in names]
+            counts = {table: _count(archive, table, limits) for table in there}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ArchiveRefused("The archive is damaged; nothing was changed.") from error
     except OSError as error:
@@ -302,7 +324,8 @@ def _manifest(archive: zipfile.ZipFile, names: set[str], limits: Limits) -> Row:
 
 
 def _required() -> set[str]:
-    return {_AGENT, *(f"{table}.jsonl" for table in _TABLES)}
+    tables = set(_TABLES) - set(_TABLES_SINCE_VERSION_1)
+    return {_AGENT, *(f"{table}.jsonl" for table in tables)}
 
 
 def _hash(archive: zipfile.ZipFile, name: str, limits: Limits) -> str:
@@ -359,8 +382,10 @@ def _object(data: bytes) -> Row:
 def _checked(row: object, kind: str) -> Row:
     """The row, if it has just the fields of its kind."""
     fields = FIELDS[kind]
-    _require(isinstance(row, dict) and set(row) == set(fields))
+    _require(isinstance(row, dict))
     assert isinstance(row, dict)  # noqa: S101 - tells the type checker
+    row = {**_SINCE_VERSION_1.get(kind, {}), **row}
+    _require(set(row) == set(fields))
     for name, types in fields.items():
         _require(type(row[name]) in types)
         if name in _TIMES and row[name] is not None:

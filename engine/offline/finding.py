@@ -22,6 +22,7 @@ _FIRST_PERSON: Final = re.compile(r"\b(?:i|my|me|mine|myself|i'm|i've)\b", re.I)
 _FACT_LINE: Final = re.compile(r'^"(.*)" \((.+)\)$')
 _TOTAL: Final = re.compile(r"Showing \d+ of (\d+) results \(page (\d+)/(\d+)\):\s*")
 _SENTENCE: Final = re.compile(r"[^.!?\n]*[^.!?\s\n][.!?]*")
+_ARCHIVAL: Final = "archival_memory_search"
 _NOT_PEOPLE: Final = frozenset({"", "assistant", "membot"})
 _FEW_HITS: Final = 3
 _MOST_HITS: Final = 5
@@ -31,11 +32,16 @@ _MOST_LINES: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """Words of somebody, with who said them and when; without a speaker a sentence of ours."""
+    """Words of somebody, with who said them and when; without a speaker a sentence of ours.
+
+    Attributes:
+        where: The place in a document they stand at, or "".
+    """
 
     who: str
     when: str
     text: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +146,7 @@ def from_searches(question: Question, searches: Sequence[Done]) -> list[Quote]:
     A question about somebody who speaks here is answered in the order of the search, which knows
     more than words, once any hit holds what it is about; any other only with hits that do.
     """
-    hits = [hit for step in searches if step.ok for hit in _hits(step.message)]
+    hits = [hit for step in searches if step.ok for hit in _hits(step)]
     people = {hit.who for hit in hits} | {question.asker}
     usable = [hit for hit in dict.fromkeys(hits) if _is_usable(hit, question)]
     fitting = [hit for hit in usable if question.matches(hit.text, people)]
@@ -179,12 +185,12 @@ def has_more(searches: Sequence[Done]) -> bool:
     return match is not None and int(match[2]) < int(match[3])
 
 
-def _hits(message: str) -> list[Quote]:
-    match = _TOTAL.match(message)
+def _hits(step: Done) -> list[Quote]:
+    match = _TOTAL.match(step.message)
     if not match:
         return []
     try:
-        items, _ = json.JSONDecoder().raw_decode(message, match.end())
+        items, _ = json.JSONDecoder().raw_decode(step.message, match.end())
     except ValueError:
         return []
     return [
@@ -192,6 +198,7 @@ def _hits(message: str) -> list[Quote]:
             who=str(item.get("who") or ""),
             when=show_day(read_day(str(item.get("time", "")))),
             text=str(item.get("text", "")),
+            where=str(item.get("where") or "") if step.tool == _ARCHIVAL else "",
         )
         for item in items
         if isinstance(item, dict)

@@ -36,6 +36,7 @@ class _Target:
     old_seqs: list[int] = field(default_factory=list)
     new_seqs: list[int] = field(default_factory=list)
     new_ids: dict[str, str] = field(default_factory=dict)
+    new_documents: dict[str | None, str] = field(default_factory=dict)
 
     @property
     def tenant(self) -> str:
@@ -86,7 +87,9 @@ def load(
     _add_agent(connection, archive.agent, target)
     try:
         _add_messages(connection, indexes, archive, target)
+        _add_documents(connection, archive, target)
         _add_passages(connection, indexes, archive, target)
+        accounts.count_passages(connection, agent_id)
         _add_blocks(connection, archive, target)
         _add_summaries(connection, archive, target)
         _add_schedules(connection, archive, target)
@@ -140,6 +143,14 @@ def _message(connection: sqlite3.Connection, row: Row, target: _Target) -> Messa
     return replace(known, id=free, seq=0)
 
 
+def _add_documents(connection: sqlite3.Connection, archive: Archive, target: _Target) -> None:
+    for row in archive.rows("documents"):
+        free = _free_id(connection, "documents", row, target.at)
+        target.new_documents[row["id"]] = free
+        moved = {"id": free, "loaded_at": _time(row["loaded_at"]), "state": "ready"}
+        _insert(connection, "documents", {**row, **moved, **_owned(target)})
+
+
 def _add_passages(
     connection: sqlite3.Connection, indexes: Indexes, archive: Archive, target: _Target
 ) -> None:
@@ -165,6 +176,7 @@ def _passage(row: Row, target: _Target) -> Passage:
         created_at=from_text(row["created_at"]),
         superseded_at=from_text(row["superseded_at"]) if row["superseded_at"] else None,
         superseded_by=target.new_ids.get(by, by),
+        document_id=target.new_documents.get(row["document_id"]),
     )
 
 

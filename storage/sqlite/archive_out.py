@@ -19,6 +19,14 @@ _ORDER = {
     "passages": "seq",
     "summaries": "conversation_id, prepared",
     "schedules": "id",
+    "documents": "name",
+}
+_IN_SIGHT = {  # what is half loaded or half removed is nobody's yet
+    "documents": "AND state = 'ready'",
+    "passages": (
+        "AND (document_id IS NULL OR document_id IN "
+        "(SELECT id FROM documents WHERE agent_id = passages.agent_id AND state = 'ready'))"
+    ),
 }
 _LISTS = ("tags", "speakers")
 
@@ -46,7 +54,7 @@ def _rows(connection: sqlite3.Connection, table: str, agent_id: str) -> Iterator
     order = _ORDER.get(table, "1")
     rows = connection.execute(
         f"SELECT {', '.join(FIELDS[table])} FROM {table} "  # noqa: S608 - our own names
-        f"WHERE agent_id = ? ORDER BY {order}",
+        f"WHERE agent_id = ? {_IN_SIGHT.get(table, '')} ORDER BY {order}",
         (agent_id,),
     )
     for row in rows:

@@ -229,7 +229,7 @@ def _drop_passages(
             row
             for row in connection.execute(
                 "SELECT seq, id, agent_id, text FROM passages WHERE agent_id = ? "
-                "AND (author IS NULL OR instr(author, '/') = 0)",
+                "AND document_id IS NULL AND (author IS NULL OR instr(author, '/') = 0)",
                 (agent_id,),
             )
             if holds_words(row["text"], traces.texts)
@@ -311,6 +311,10 @@ def _write_cleaned(
 
 
 _REST = {
+    "documents": (
+        "DELETE FROM documents WHERE author IN (SELECT value FROM json_each(:keys)) "
+        "OR source_key IN (SELECT value FROM json_each(:sources))"
+    ),
     "outbox": "DELETE FROM outbox WHERE speaker IN (SELECT value FROM json_each(:keys))",
     "turns": "DELETE FROM turns WHERE id IN (SELECT value FROM json_each(:turns))",
     "events": "DELETE FROM events WHERE speaker IN (SELECT value FROM json_each(:keys))",

@@ -9,7 +9,10 @@ from storage.sqlite.search_rows import agent_state, drop_agent
 
 __all__ = ["delete_agent", "empty_conversations", "scrub"]
 
-_COUNTED = ("conversations", "blocks", "block_versions", "summaries", "events", "turns", "outbox")
+_COUNTED = (
+    "conversations", "blocks", "block_versions", "summaries", "events", "turns", "outbox",
+    "documents",
+)  # fmt: skip
 
 
 def delete_agent(connection: sqlite3.Connection, indexes: Indexes, agent_id: str) -> dict[str, int]:

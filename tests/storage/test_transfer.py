@@ -243,7 +243,7 @@ def add(name, data=b"x"):
 
 
 CHANGES = {
-    "newer": set_manifest(version=2),
+    "newer": set_manifest(version=99),
     "another format": set_manifest(format="zip"),
     "no version": set_manifest(version="1"),
     "wrong counts": set_manifest(counts={"messages": 1}),

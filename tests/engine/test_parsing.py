@@ -1,0 +1,160 @@
+"""Parsing in a child process: every format, every refusal, and no file that takes the bot down."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from engine.config import DocumentConfig
+from engine.documents import Piece
+from engine.errors import DocumentRefused
+from engine.parsing.child import parse
+from tests.engine.files import docx, encrypted_pdf, pdf
+
+
+async def read(name, data, **limits):
+    """Pieces by place, and the progress that was reported."""
+    data = data.encode() if isinstance(data, str) else data
+    found, progress = {}, []
+    async with aclosing(parse(name, data, DocumentConfig(**limits))) as answers:
+        async for item in answers:
+            if isinstance(item, Piece):
+                found[item.place] = item.text
+            else:
+                progress.append(item)
+    return found, progress
+
+
+async def refusal(name, data, **limits):
+    with pytest.raises(DocumentRefused) as refused:
+        await read(name, data, **limits)
+    return refused.value.sentence
+
+
+class TestFormats:
+    async def test_text_is_cited_by_lines(self):
+        found, _ = await read("notes.txt", "one\ntwo\nthree\n")
+        assert found == {"lines 1-3": "one\ntwo\nthree"}
+
+    async def test_code_is_text(self):
+        found, _ = await read("turn.py", "def run():\n    return 1\n")
+        assert found == {"lines 1-2": "def run():\n    return 1"}
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+    async def test_text_comes_in_any_usual_encoding(self, encoding):
+        found, _ = await read("notes.txt", "Grüße aus Köln".encode(encoding))
+        assert found == {"lines 1-1": "Grüße aus Köln"}
+
+    async def test_markdown_is_cited_by_headings(self):
+        text = "Before\n\n# Guide\nHello\n\n```\n# no heading\n```\n\nInstall\n-------\nRun it\n"
+        found, _ = await read("guide.md", text)
+        assert list(found) == ["", "Guide", "Guide > Install"]
+        assert "# no heading" in found["Guide"]
+        assert found["Guide > Install"] == "Run it"
+
+    async def test_html_is_read_without_scripts_and_navigation(self):
+        page = (
+            "<html><head><title>Manual</title><script>alert('x')</script></head><body>"
+            "<nav>Home | Next</nav><h1>Kettle</h1><p>Boil <b>fresh</b> water.</p>"
+            "<table><tr><td>Cups</td><td>4</td></tr></table><h2>Care</h2><p>Dry &amp; cool.</p>"
+        )
+        found, _ = await read("manual.html", page)
+        assert found == {
+            "Manual > Kettle": "Boil fresh water.\n\nCups | 4",
+            "Manual > Kettle > Care": "Dry & cool.",
+        }
+
+    async def test_every_part_of_a_table_has_the_column_names(self):
+        rows = "".join(f"{number},Ada {number}\n" for number in range(500))
+        found, _ = await read("people.csv", f"id,name\n{rows}")
+        assert len(found) > 1
+        assert all(text.startswith("id,name\n") for text in found.values())
+        assert next(iter(found)).startswith("lines 2-")
+
+    async def test_a_word_document_is_cited_by_headings(self):
+        paragraphs = [("Heading1", "Leave"), ("Normal", "25 days."), ("Heading2", "Sick")]
+        found, _ = await read("book.docx", docx(*paragraphs, ("Normal", "Call in.")))
+        assert found == {"Leave": "25 days.", "Leave > Sick": "Call in."}
+
+    async def test_a_pdf_is_cited_by_pages_and_reports_progress(self):
+        found, progress = await read("book.pdf", pdf(*(f"Text {page}" for page in range(1, 13))))
+        assert found["page 12"] == "Text 12"
+        assert progress == [(10, 12), (12, 12)]
+
+    async def test_a_pdf_is_known_whatever_its_name(self):
+        assert (await read("download", pdf("Hello")))[0] == {"page 1": "Hello"}
+
+
+class TestRefusals:
+    async def test_other_kinds_are_named(self):
+        sentence = await refusal("photo.raw", b"\x00\x01\x02")
+        assert sentence.startswith("photo.raw is of a kind I cannot read; I read text, ")
+
+    async def test_an_encrypted_pdf_is(self):
+        sentence = await refusal("secret.pdf", encrypted_pdf())
+        assert (
+            sentence
+            == "secret.pdf is encrypted, so I could not read it; send it without a password."
+        )
+
+    async def test_an_encrypted_word_document_is(self):
+        sentence = await refusal("secret.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
+        assert "encrypted with a password" in sentence
+
+    async def test_scanned_pages_are(self):
+        assert "pictures of pages and no text" in await refusal("scan.pdf", pdf("", "", ""))
+
+    async def test_too_many_pages_are_with_the_limit(self):
+        sentence = await refusal("long.pdf", pdf("a", "b", "c"), max_pages=2)
+        assert sentence == "long.pdf has 3 pages; I read at most 2."
+
+    @pytest.mark.parametrize("name", ["broken.pdf", "broken.docx"])
+    async def test_damaged_files_are(self, name):
+        whole = pdf("Hello") if name.endswith("pdf") else docx(("Normal", "Hello"))
+        data = whole[:60] + bytes(100)
+        sentence = await refusal(name, data)
+        assert sentence.startswith(f"{name} is damaged or not what its name says")
+
+    async def test_a_bomb_is_with_the_limit(self):
+        sentence = await refusal("bomb.docx", docx(("Normal", "x"), padding=201_000_000))
+        assert sentence == "bomb.docx unpacks to more than 200 MB, the limit, so I did not read it."
+
+    async def test_what_takes_too_long_is_with_the_limit(self):
+        nested = "<div>" * 10 + "x" * 30_000_000
+        sentence = await refusal("slow.html", nested, timeout_seconds=0.05)
+        assert sentence == "slow.html takes longer than 0.05 s to read, the limit."
+
+    async def test_more_text_than_the_limit_is(self):
+        sentence = await refusal("long.txt", "word " * 4_100_000)
+        assert sentence == "long.txt holds more than 20 million characters, the limit."
+
+    async def test_more_memory_than_the_limit_is(self, monkeypatch):
+        monkeypatch.setattr("engine.parsing.child._MOST_MEMORY_MB", 200)
+        sentence = await refusal("big.md", "# x\n" * 2_000_000)
+        assert sentence == "big.md needs more than 200 MB to read, the limit."
+
+    async def test_deep_nesting_is_no_trouble(self):
+        found, _ = await read("deep.html", "<div>" * 200_000 + "bottom")
+        assert found == {"": "bottom"}
+
+
+class TestTheChild:
+    async def test_is_gone_when_nobody_wants_the_rest(self):
+        async with aclosing(parse("long.txt", b"word " * 2_000_000, DocumentConfig())) as answers:
+            async for _ in answers:
+                break
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    async def test_sees_no_name_of_a_file(self, monkeypatch):
+        seen = []
+        start = asyncio.create_subprocess_exec
+
+        async def noted(*arguments, **how):
+            seen.append((arguments, how["env"]))
+            return await start(*arguments, **how)
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        await read("divorce papers.txt", "x")
+        assert "divorce" not in str(seen)
+        assert "sk-secret" not in str(seen)
