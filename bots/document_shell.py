@@ -31,7 +31,7 @@ def load(
 ) -> int:
     """Read documents into an agent's archival memory, also while the bot runs."""
     from bots.app import utc_now
-    from bots.loading import load_files
+    from bots.loading import load_files, target_scope
     from bots.printing import print_lines
     from bots.settings import load_settings
 
@@ -40,8 +40,9 @@ def load(
     limits = load_settings().engine_config().documents
 
     async def run(store: "Store") -> "Report":
+        scope = await target_scope(store, agent)
         with _bar() as bar:
-            return await load_files(store, limits, utc_now, path=path, agent=agent, bar=bar)
+            return await load_files(store, limits, utc_now, path=path, scope=scope, bar=bar)
 
     report = with_store(run)
     print_lines(report.lines())

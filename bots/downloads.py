@@ -33,7 +33,7 @@ async def download(
     try:
         async with session.get(url, headers=headers, proxy=proxy, allow_redirects=False) as answer:
             if answer.status in _GONE:
-                raise BadRequest("I was not allowed to fetch that file; please send it again.")
+                raise BadRequest("The platform did not hand over the file; please send it again.")
             answer.raise_for_status()
             content = bytearray()
             while len(content) <= limit_bytes and (more := await answer.content.readany()):

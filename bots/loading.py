@@ -45,15 +45,10 @@ async def load_files(
     now: Callable[[], datetime],
     *,
     path: Path,
-    agent: str,
+    scope: Scope,
     bar: Bar,
 ) -> Report:
-    """Load a file or a folder, file by file; one that is refused stops no other.
-
-    Raises:
-        BadRequest: The key is none that an agent can have.
-    """
-    scope = await _scope(store, agent)
+    """Load a file or a folder, file by file; one that is refused stops no other."""
     report, loader = Report(agent_id=scope.agent_id), Loader(store, limits, now)
     files = files_under(path)
     for done, (name, file) in enumerate(files):
@@ -112,7 +107,12 @@ async def _known(store: Store, agent: str) -> str:
     return found
 
 
-async def _scope(store: Store, agent: str) -> Scope:
+async def target_scope(store: Store, agent: str) -> Scope:
+    """The scope that files for an agent go to; the agent may be new.
+
+    Raises:
+        BadRequest: The key is none that an agent can have.
+    """
     key = await store.resolve_agent(plain_key(agent)) or plain_key(agent)
     if not _AGENT.fullmatch(key):
         raise BadRequest(f"'{agent}' is not the key of an agent, such as console:local/user/ada.")

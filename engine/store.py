@@ -321,7 +321,9 @@ class ImportStore(Protocol):
         ...
 
 
-class Store(TurnStore, MemoryStore, DocumentStore, OutboxStore, OperatorStore, ImportStore, Protocol):
+class Store(
+    TurnStore, MemoryStore, DocumentStore, OutboxStore, OperatorStore, ImportStore, Protocol
+):
     """The whole port; SQLite implements it, and every later database passes the same tests."""
 
     async def close(self) -> None:

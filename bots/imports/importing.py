@@ -16,9 +16,9 @@ from bots.imports.letta import LettaFile
 from bots.imports.reading import Limits, open_zip, opened, top_level_keys
 from bots.imports.report import AgentReport, ImportReport
 from bots.imports.slack_export import SlackExport, is_slack_export
-from bots.operations import agent_scope
 from engine.errors import ArchiveRefused, BadRequest
 from engine.imports import Portion
+from engine.places import agent_scope
 from engine.store import Store
 
 _ZIP = b"PK"

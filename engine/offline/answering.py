@@ -227,10 +227,10 @@ def _quoted(quote: Quote, asker: str) -> str:
         return text
     if len(text) > _LONGEST_QUOTE_CHARS:
         text = text[:_LONGEST_QUOTE_CHARS] + "…"
-    if quote.where:
-        return f'{quote.where}: "{text}"'
     if " said on " in text and text.endswith('"'):
         return text  # a passage that is a quote already
+    if quote.where:
+        return f'{quote.where}: "{text}"'
     who = "You" if quote.who == asker else quote.who
     return f'{who} said on {quote.when}: "{text}"' if quote.when else f'{who} said: "{text}"'
 

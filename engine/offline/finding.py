@@ -149,7 +149,7 @@ def from_searches(question: Question, searches: Sequence[Done]) -> list[Quote]:
     hits = [hit for step in searches if step.ok for hit in _hits(step)]
     people = {hit.who for hit in hits} | {question.asker}
     usable = [hit for hit in dict.fromkeys(hits) if _is_usable(hit, question)]
-    fitting = [hit for hit in usable if question.matches(hit.text, people)]
+    fitting = [hit for hit in usable if question.matches(f"{hit.where} {hit.text}", people)]
     if fitting and question.names(people) and not question.is_personal:
         return _few(usable)
     return _few(fitting)
