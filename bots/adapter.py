@@ -64,11 +64,13 @@ class CommandAnswer:
         text: Markdown.
         confirm: Label of the button that runs the same request with ``confirmed``; None when the
             command is done.
+        turn_id: A turn that the command has begun; what it says comes like any reply.
     """
 
     text: str
     confirm: str | None = None
     file: AnswerFile | None = None
+    turn_id: str | None = None
 
 
 class CommandRunner(Protocol):

@@ -22,6 +22,16 @@ COMMANDS: tuple[CommandSpec, ...] = (
     ),
     CommandSpec(words="new", summary="A fresh conversation; memory is kept"),
     CommandSpec(words="stop", summary="Stop the answer that is being worked on"),
+    CommandSpec(
+        words="approve",
+        summary="Let a tool run that waits for your yes; without an id: what waits",
+        options={"id?": "As the request names it"},
+    ),
+    CommandSpec(
+        words="deny",
+        summary="Refuse a tool that waits for your yes",
+        options={"id": "As the request names it"},
+    ),
     CommandSpec(words="status", summary="Model, context gauge, how much memory holds"),
     CommandSpec(words="help", summary="This list"),
     CommandSpec(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, Inbox
+from bots.adapter import AnswerFile, CommandAnswer, CommandRequest
+from bots.approving import Turns, decide, waiting_text
 from bots.command_table import COMMANDS, help_text
 from bots.operations import Operations, counts_text, receipt_text, used_tokens
 from bots.routing import clean_name
@@ -43,7 +44,7 @@ class Commands:
 
     Args:
         store: The memory.
-        inbox: Whose turns ``stop`` and ``new`` end.
+        inbox: Whose turns ``stop`` and ``new`` end, and who takes decisions.
         admins: Principals that are admins whatever the platform says.
         now: The clock.
         info: For ``status``.
@@ -53,7 +54,7 @@ class Commands:
         self,
         *,
         store: Store,
-        inbox: Inbox,
+        inbox: Turns,
         admins: frozenset[str],
         now: Callable[[], datetime],
         info: StatusInfo,
@@ -70,6 +71,8 @@ class Commands:
             "memory forget-me": self._forget_me,
             "new": self._new,
             "stop": self._stop,
+            "approve": self._approve,
+            "deny": self._deny,
             "status": self._status,
             "help": self._help,
             "agent reset": self._agent_reset,
@@ -148,6 +151,19 @@ class Commands:
     async def _stop(self, request: CommandRequest) -> CommandAnswer:
         stopped = await self._inbox.stop(request.scope)
         return CommandAnswer(text="Stopped." if stopped else "Nothing was being worked on.")
+
+    async def _approve(self, request: CommandRequest) -> CommandAnswer:
+        if request.arguments.get("id"):
+            return await self._decide(request, approved=True)
+        waiting = await self._store.waiting_approvals(request.scope, self._now())
+        return CommandAnswer(text=waiting_text(waiting))
+
+    async def _deny(self, request: CommandRequest) -> CommandAnswer:
+        return await self._decide(request, approved=False)
+
+    async def _decide(self, request: CommandRequest, *, approved: bool) -> CommandAnswer:
+        is_admin = self.is_admin(request)
+        return await decide(self._inbox, request, is_admin=is_admin, approved=approved)
 
     async def _status(self, request: CommandRequest) -> CommandAnswer:
         window = await self._store.load_window(request.scope)

@@ -292,6 +292,7 @@ class Settings:
             personas=self.personas,
             place_personas=self.place_personas,
             admins=self.admins,
+            approval_minutes=self.file.tools.approval_minutes,
             blocks=tuple(_operator_block(*item) for item in self.file.blocks.items()),
         )
 

@@ -16,10 +16,11 @@ from engine.core_memory import HUMAN, human_label
 from engine.events import user_payload, whole_characters
 from engine.places import matches, most_specific
 from engine.prompts import load_prompt
-from engine.records import Block, IncomingEvent, Message
+from engine.records import Block, EventKind, IncomingEvent, Message
 from engine.store import AcceptRequest
 from engine.tokens import TokenCounter
 
+SAID: tuple[EventKind, ...] = ("user_message", "file_upload")  # by a person, there and then
 _DESCRIPTIONS = {
     "persona": "Who you are and how you behave.",
     HUMAN: "What you know about the person who is speaking.",
@@ -106,20 +107,22 @@ class Reception:
         shown = cut_text(event.text, self._config.memory.message_chars)
         payload = user_payload(event, shown, self._config.timezone)
         (tokens,) = await self._counter.count([payload])
+        said = event.kind in SAID
         return Message(
             id=turn_id,
             scope=event.scope,
             turn_id=turn_id,
             role="user",
             kind=event.kind,
-            author=event.scope.speaker,
-            author_name=event.speaker_name,
+            author=event.scope.speaker if said else None,
+            author_name=event.speaker_name if said else "",
             text=event.text,
             payload=payload,
             tokens=tokens,
             source_key=event.source_key,
             place=event.place_name,
             sent_at=event.sent_at,
+            searchable=said,
         )
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+from engine.approvals import Approvals, ask
 from engine.chat_model import ChatModel
 from engine.config import EngineConfig
 from engine.context_window import ContextWindow
@@ -47,7 +49,11 @@ def builtin_tools() -> list[Tool]:
 def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     """A dispatcher with all that its turns need."""
     memory, zone = config.memory, config.timezone
-    toolbox = Toolbox([*builtin_tools(), *ports.own_tools], admins=config.admins)
+    toolbox = Toolbox(
+        [*builtin_tools(), *ports.own_tools],
+        admins=config.admins,
+        ask=partial(ask, minutes=config.approval_minutes),
+    )
     context = ContextWindow(
         system_text=load_prompt("system"),
         tools=toolbox.specs_for,
@@ -80,4 +86,7 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
             knowledge=config.knowledge,
         )
     )
-    return Dispatcher(ports=ports, runner=runner, queue=queue, config=config)
+    approvals = Approvals(
+        store=ports.store, toolbox=toolbox, config=memory, now=ports.now, zone=zone
+    )
+    return Dispatcher(ports=ports, runner=runner, queue=queue, approvals=approvals, config=config)

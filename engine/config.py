@@ -107,6 +107,7 @@ class EngineConfig:
         place_personas: Names of personas by pattern of places.
         blocks: Given to agents beside the blocks that every agent has.
         admins: Principals for whom tools of admins work.
+        approval_minutes: How long a call that waits for a person may be allowed.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -119,3 +120,4 @@ class EngineConfig:
     place_personas: Mapping[str, str] = field(default_factory=dict)
     blocks: tuple[OperatorBlock, ...] = ()
     admins: frozenset[str] = frozenset()
+    approval_minutes: int = 60

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine import notices
 from engine.agent import Reception
+from engine.approvals import Approvals, Decision
 from engine.config import EngineConfig
 from engine.errors import MembotError, ModelUnavailable, StaleTurn, StoreUnavailable
 from engine.hooks import TurnFinished
@@ -40,15 +41,23 @@ class Dispatcher:
         ports: Store, clock, hooks and what shows that work is going on.
         runner: Runs one turn.
         queue: Is closed with the dispatcher.
+        approvals: Tells agents what became of calls that waited for a person.
         config: Bounds, and what an agent is born with.
     """
 
     def __init__(
-        self, *, ports: "EnginePorts", runner: TurnRunner, queue: QueueManager, config: EngineConfig
+        self,
+        *,
+        ports: "EnginePorts",
+        runner: TurnRunner,
+        queue: QueueManager,
+        approvals: Approvals,
+        config: EngineConfig,
     ) -> None:
         self._store = ports.store
         self._runner = runner
         self._queue = queue
+        self._approvals = approvals
         self._bounds = config.dispatch
         self._reception = Reception(config=config, counter=ports.counter, now=ports.now)
         self._now = ports.now
@@ -68,6 +77,16 @@ class Dispatcher:
         """Go on with the turns that an earlier process left unfinished."""
         for agent_id in await self._store.agents_with_turns():
             self._wake(agent_id)
+        await self._approvals.resume(self.submit)
+
+    async def decide(self, decision: Decision) -> str | None:
+        """Run or refuse a call that waits for a person; the turn in which the agent says so.
+
+        Raises:
+            BadRequest: No such call waits here any more.
+            NotAllowed: It is not theirs to decide.
+        """
+        return await self._approvals.decide(decision, self.submit)
 
     async def submit(self, event: IncomingEvent) -> Acceptance:
         """Store an event; its turn runs when the agent is free.

@@ -18,7 +18,9 @@ EventKind = Literal[
     "file_upload",
     "message_edited",
     "message_deleted",
+    "approval",
 ]
+ApprovalState = Literal["pending", "approved", "denied", "done"]
 TurnState = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
 OutboxState = Literal["pending", "sending", "sent", "undeliverable"]
 
@@ -292,6 +294,26 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A call that a person has to allow before it is run.
+
+    Attributes:
+        id: Short enough to be typed.
+        turn: In which the model made the call; its speaker is who asked for it.
+        arguments: JSON text, as the model wrote it.
+        state: ``approved`` from before it runs until its agent is told, then ``done``.
+    """
+
+    id: str
+    turn: Turn
+    tool: str
+    arguments: str
+    state: ApprovalState = "pending"
+    asked_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsage:
     """What one model call cost, in tokens."""
 
@@ -319,6 +341,7 @@ class StepCommit:
     blocks: tuple[BlockWrite, ...] = ()
     passages: tuple[Passage, ...] = ()
     replies: tuple[Reply, ...] = ()
+    approvals: tuple[Approval, ...] = ()
     usage: tuple[TokenUsage, ...] = ()
     state: TurnState = "running"
     error_id: str | None = None

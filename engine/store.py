@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from engine.imports import Added, Portion
 from engine.records import (
     AgentOverview,
+    Approval,
     ArchivalSearch,
     AuditRow,
     Block,
@@ -208,6 +209,36 @@ class DocumentStore(Protocol):
         ...
 
 
+class ApprovalStore(Protocol):
+    """Calls that wait for a person's yes; a step stores them with everything else it does."""
+
+    async def waiting_approvals(self, scope: Scope, at: datetime) -> list[Approval]:
+        """What the scope's agent asked and can still be decided, the oldest first."""
+        ...
+
+    async def approval(self, scope: Scope, approval_id: str) -> Approval | None:
+        """One of the scope's agent, whatever became of it."""
+        ...
+
+    async def untold_approvals(self) -> list[Approval]:
+        """Decided ones of all agents of whose outcome the agent was not told."""
+        ...
+
+    async def decide_approval(
+        self, approval: Approval, state: Literal["approved", "denied"], actor: str, at: datetime
+    ) -> bool:
+        """Decide what nobody has decided yet and is not too late; whether it was."""
+        ...
+
+    async def end_approval(self, approval: Approval) -> None:
+        """Note that the agent was told what came of it."""
+        ...
+
+
+class ToolStore(MemoryStore, ApprovalStore, Protocol):
+    """What the tools of a turn reach."""
+
+
 class OutboxStore(Protocol):
     """Replies on their way; only the delivery of ``bots`` uses it."""
 
@@ -321,9 +352,7 @@ class ImportStore(Protocol):
         ...
 
 
-class Store(
-    TurnStore, MemoryStore, DocumentStore, OutboxStore, OperatorStore, ImportStore, Protocol
-):
+class Store(TurnStore, ToolStore, DocumentStore, OutboxStore, OperatorStore, ImportStore, Protocol):
     """The whole port; SQLite implements it, and every later database passes the same tests."""
 
     async def close(self) -> None:

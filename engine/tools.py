@@ -18,13 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from engine.chat_model import ToolCall, ToolSpec
 from engine.errors import ModelMistake
 from engine.places import EVERYWHERE, matches
-from engine.records import Block, BlockWrite, Passage, Reply, Scope, Turn
+from engine.records import Approval, Block, BlockWrite, Passage, Reply, Scope, Turn
 from engine.rights import is_admin
 from engine.schemas import plain_schema
 
 if TYPE_CHECKING:
     from engine.config import MemoryConfig
-    from engine.store import MemoryStore
+    from engine.store import ToolStore
 
 HEARTBEAT, CONTEXT = "request_heartbeat", "context"
 _FOR_PROGRAMMERS = re.compile(r"\n\n(?:Returns|Yields|Raises|Examples?|Notes?|Source):")
@@ -38,6 +38,7 @@ class Draft:
     blocks: list[BlockWrite] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    approvals: list[Approval] = field(default_factory=list)
     heartbeats_paused_until: datetime | None = None
 
 
@@ -53,7 +54,7 @@ class ToolContext:
 
     scope: Scope
     turn: Turn
-    store: "MemoryStore"
+    store: "ToolStore"
     config: "MemoryConfig"
     memory: dict[str, Block]
     draft: Draft

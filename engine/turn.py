@@ -130,6 +130,7 @@ class TurnRunner:
             blocks=tuple(draft.blocks),
             passages=tuple(draft.passages),
             replies=tuple(draft.replies),
+            approvals=tuple(draft.approvals),
             usage=(reply.usage,),
             state="running" if isinstance(next_step, Continue) else "done",
             warned=alert is not None,

@@ -161,10 +161,16 @@ class Chat:
             self._desk.screen.command_answer(typed, speaker, problem.sentence)
             return
         request = self._request(speaker, parsed.spec, parsed.arguments, confirmed=confirmed)
-        answer = await self._desk.commands.run(request)
+        async with self._desk.adapter.handing_over:
+            answer = await self._desk.commands.run(request)
+            if answer.turn_id:
+                self._desk.screen.expect(answer.turn_id, speaker, request.scope.agent_id)
         if answer.confirm and self._setting.interactive:
             answer = await self._second_step(replace(request, confirmed=True), answer)
         self._desk.screen.command_answer(parsed.spec.words, speaker, _plain(answer))
+        if answer.turn_id:
+            await self._finish(request.scope, answer.turn_id)
+            await self._desk.settle()
 
     async def _second_step(self, request: CommandRequest, asked: CommandAnswer) -> CommandAnswer:
         """Ask back, and carry on only with a yes."""

@@ -316,6 +316,7 @@ _REST = {
         "OR source_key IN (SELECT value FROM json_each(:sources))"
     ),
     "outbox": "DELETE FROM outbox WHERE speaker IN (SELECT value FROM json_each(:keys))",
+    "approvals": "DELETE FROM approvals WHERE turn_id IN (SELECT value FROM json_each(:turns))",
     "turns": "DELETE FROM turns WHERE id IN (SELECT value FROM json_each(:turns))",
     "events": "DELETE FROM events WHERE speaker IN (SELECT value FROM json_each(:keys))",
     "schedules": "DELETE FROM schedules WHERE author IN (SELECT value FROM json_each(:keys))",

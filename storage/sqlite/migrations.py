@@ -8,7 +8,7 @@ import sqlite_utils
 from engine.errors import StoreUnavailable
 from storage.sqlite.document_tables import DOCUMENT_TABLES
 from storage.sqlite.search_tables import create_search_tables
-from storage.sqlite.tables import TABLES
+from storage.sqlite.tables import APPROVALS, TABLES
 
 __all__ = ["bring_up_to_date", "is_ours", "migrations"]
 
@@ -27,6 +27,13 @@ def first_tables(db: sqlite_utils.Database) -> None:
 def documents_and_uploads(db: sqlite_utils.Database) -> None:
     """Files that agents have read, and those that are still to be read."""
     for statement in DOCUMENT_TABLES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def approvals(db: sqlite_utils.Database) -> None:
+    """Calls that wait for a person's yes."""
+    for statement in APPROVALS:
         db.conn.execute(statement)
 
 

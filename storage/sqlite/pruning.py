@@ -1,4 +1,4 @@
-"""Removes what has served its purpose: delivered replies and the records of events received.
+"""Removes what has served its purpose: delivered replies, records of events, old approvals.
 
 Turns stay: through them a person's traces are found when they are forgotten.
 """
@@ -21,6 +21,10 @@ _OLD = (
         "DELETE FROM events WHERE rowid IN (SELECT rowid FROM events "
         "WHERE received_at < :before AND event_id NOT IN (SELECT event_id FROM turns "
         "WHERE state IN ('queued', 'running') AND event_id IS NOT NULL) LIMIT :limit)"
+    ),
+    (
+        "DELETE FROM approvals WHERE id IN (SELECT id FROM approvals "
+        "WHERE decision IN ('pending', 'done') AND expires_at < :before LIMIT :limit)"
     ),
 )
 

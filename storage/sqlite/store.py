@@ -8,6 +8,7 @@ from pathlib import Path
 
 from storage.embedder import Embedder
 from storage.sqlite.answering import Outbox, Turns
+from storage.sqlite.approving import Approving
 from storage.sqlite.archival_index import ArchivalIndex
 from storage.sqlite.database import Database, Synchronous
 from storage.sqlite.embedding import EmbeddingIndexer
@@ -24,7 +25,7 @@ __all__ = ["SqliteStore"]
 _CACHE_BYTES = 256 * 1024 * 1024
 
 
-class SqliteStore(Turns, Memories, Loading, Outbox, Operating, Keeping, Importing):
+class SqliteStore(Turns, Approving, Memories, Loading, Outbox, Operating, Keeping, Importing):
     """Everything the bot remembers, in one file; made by `open`."""
 
     def __init__(

@@ -4,7 +4,7 @@ Keys of agents, conversations, principals and tenants are the names people use
 (``slack:T1/channel/C2``); rows have ULIDs; ``seq`` is the order of storage.
 """
 
-__all__ = ["TABLES"]
+__all__ = ["APPROVALS", "TABLES"]
 
 TABLES = (
     """CREATE TABLE tenants (
@@ -256,4 +256,21 @@ TABLES = (
         name TEXT PRIMARY KEY,
         value TEXT NOT NULL
     )""",
+)
+
+APPROVALS = (
+    """CREATE TABLE approvals (
+        id TEXT PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        agent_id TEXT NOT NULL REFERENCES agents (agent_id) ON DELETE CASCADE,
+        turn_id TEXT NOT NULL REFERENCES turns (id) ON DELETE CASCADE,
+        tool TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        decision TEXT NOT NULL DEFAULT 'pending',
+        asked_at TEXT NOT NULL,
+        expires_at TEXT NOT NULL
+    )""",
+    "CREATE INDEX approvals_agent ON approvals (agent_id)",
+    "CREATE INDEX approvals_turn ON approvals (turn_id)",
+    "CREATE INDEX approvals_untold ON approvals (id) WHERE decision IN ('approved', 'denied')",
 )

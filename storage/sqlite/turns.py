@@ -2,18 +2,19 @@
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from engine.errors import StaleTurn
-from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn
+from engine.records import Approval, IncomingEvent, Reply, Scope, StepCommit, Turn
 from engine.store import Acceptance, AcceptRequest
 from storage.sqlite import accounts, blocks, ledger, messages, outbox, passages, summaries, uploads
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["accept", "cancel", "commit_step", "next_turn", "waiting_agents"]
+__all__ = ["accept", "cancel", "commit_step", "from_row", "next_turn", "waiting_agents"]
 
 
 def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequest) -> Acceptance:
@@ -133,7 +134,7 @@ def next_turn(
     ).fetchone()
     if row is None:
         return None
-    turn = _turn(row)
+    turn = from_row(row)
     if turn.attempt == 1:
         messages.move_to_end(connection, indexes, turn)
     return turn
@@ -154,6 +155,7 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
         blocks.apply(connection, scope, step.blocks, turn_id=turn.id, at=step.at)
         accounts.refresh_shown_counts(connection, scope.agent_id)
     outbox.add(connection, (turn.id, scope, turn.place, turn.address), step.replies, step.at)
+    _add_approvals(connection, step.approvals)
     ledger.add_usage(connection, scope, step.usage, step.at)
     if step.warned:
         summaries.set_warned(connection, scope)
@@ -163,6 +165,24 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
             (to_text(step.heartbeats_paused_until), scope.agent_id),
         )
     accounts.touch(connection, scope.agent_id, to_text(step.at))
+
+
+def _add_approvals(connection: sqlite3.Connection, approvals: Iterable[Approval]) -> None:
+    for approval in approvals:
+        connection.execute(
+            "INSERT INTO approvals (id, tenant, agent_id, turn_id, tool, arguments, asked_at, "
+            "expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                approval.id,
+                approval.turn.scope.tenant,
+                approval.turn.scope.agent_id,
+                approval.turn.id,
+                approval.tool,
+                approval.arguments,
+                to_text(approval.asked_at),
+                to_text(approval.expires_at),
+            ),
+        )
 
 
 def _advance(connection: sqlite3.Connection, step: StepCommit) -> None:
@@ -197,7 +217,8 @@ def cancel(
     return cancelled.rowcount
 
 
-def _turn(row: Any) -> Turn:  # noqa: ANN401 - a row of any query
+def from_row(row: Any) -> Turn:  # noqa: ANN401 - a row of any query
+    """The turn a row holds."""
     scope = Scope(
         tenant=row["tenant"],
         agent_id=row["agent_id"],

@@ -9,7 +9,7 @@ import pytest
 import storage.sqlite
 
 FOLDER = Path(storage.sqlite.__file__).parent
-MEMORY = ("messages", "passages", "blocks", "block_versions", "summaries")
+MEMORY = ("messages", "passages", "blocks", "block_versions", "summaries", "approvals")
 SEARCH = ("recall_rows", "recall_sittings", "recall_words", "archival_rows", "archival_words")
 SEARCH += ("search_vectors",)
 
@@ -21,6 +21,8 @@ ALLOWED = {
     ("search_rows.py", "<module>"): "texts that wait to be embedded; every word holds the agent",
     ("search_rows.py", "start_model"): "forgets the vectors of another model",
     ("search_rows.py", "queue_all"): "numbers of rows, to embed all anew; no text is read",
+    ("approvals.py", "untold"): "decided calls of all agents, each told to its own",
+    ("pruning.py", "<module>"): "old rows of all agents go; nothing is read",
     ("health.py", None): "asks whether the file is sound",
 }
 

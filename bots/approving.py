@@ -1,0 +1,46 @@
+"""The commands ``approve`` and ``deny``: what people say to calls that wait for their yes."""
+
+from typing import Protocol
+
+from bots.adapter import CommandAnswer, CommandRequest, Inbox
+from engine.approvals import Decision, shown_arguments
+from engine.records import Approval
+
+_SHOWN_CHARS = 200
+
+
+class Turns(Inbox, Protocol):
+    """An inbox that also takes decisions."""
+
+    async def decide(self, decision: Decision) -> str | None:
+        """Run or refuse a call that waits for a person; the turn in which the agent says so."""
+        ...
+
+
+async def decide(
+    turns: Turns, request: CommandRequest, *, is_admin: bool, approved: bool
+) -> CommandAnswer:
+    """Carry a decision out; the agent says what came of it in its own turn."""
+    approval_id = request.arguments.get("id", "").strip().strip("`").lower()
+    decision = Decision(
+        scope=request.scope,
+        approval_id=approval_id,
+        actor=request.actor,
+        is_admin=is_admin,
+        approved=approved,
+    )
+    turn_id = await turns.decide(decision)
+    text = "Allowed; it has run." if approved else "Refused; it is not run."
+    return CommandAnswer(text=text, turn_id=turn_id)
+
+
+def waiting_text(waiting: list[Approval]) -> str:
+    """What can be decided at a place."""
+    if not waiting:
+        return "Nothing waits for approval here."
+    lines = [
+        f"- `{one.id}` **{one.tool}** for {one.turn.speaker_name}: "
+        f"`{shown_arguments(one, _SHOWN_CHARS)}`"
+        for one in waiting
+    ]
+    return "\n".join(["These wait for `approve` or `deny`:", *lines])
