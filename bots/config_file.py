@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,6 +28,15 @@ def _place_pattern(pattern: str) -> str:
 Place = Annotated[str, AfterValidator(_place_pattern)]
 Places = list[Place]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+def zone_name(name: str) -> str:
+    """The name of a time zone, if it is one."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("a time zone has an IANA name such as Europe/Berlin") from error
+    return name
 
 
 def _only(value: str) -> AfterValidator:
@@ -89,19 +99,19 @@ class MemoryTable(_Table):
 
 
 class HeartbeatsTable(_Table):
-    """Timed heartbeats. Not used yet."""
+    """How long an agent is idle before it gets a timed heartbeat; 0: it gets none."""
 
     every_minutes: Count = 0
 
 
 class QuietHoursTable(_Table):
-    """When no heartbeat may come. Not used yet."""
+    """When scheduled messages wait and no heartbeat comes; never, when both ends are the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
 
-    from_: Clock = Field(default="22:00", alias="from")
-    to: Clock = "07:00"
-    timezone: str = "UTC"
+    from_: Clock = Field(default="00:00", alias="from")
+    to: Clock = "00:00"
+    timezone: Annotated[str, AfterValidator(zone_name)] = "UTC"
 
 
 class ToolsTable(_Table):

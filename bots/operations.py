@@ -22,6 +22,7 @@ from engine.records import (
     Block,
     RecallSearch,
     Receipt,
+    Schedule,
     Scope,
     SearchPage,
     UsageRow,
@@ -183,6 +184,10 @@ class Operations:
     async def forget(self, principal: str) -> Receipt:
         """Erase everything about a person."""
         return await self._store.forget(plain_key(principal), actor=self._actor, at=self._now())
+
+    async def schedules(self, key: str) -> list[Schedule]:
+        """What is scheduled in an agent's conversations, the next one first."""
+        return await self._store.agent_schedules(await self.resolve(key))
 
     async def backup(self, file: Path) -> None:
         """Write a verified copy of the database."""

@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bots.operations import AgentView
 from engine.documents import size_text
-from engine.records import AgentOverview, AuditRow, Document, SearchPage, UsageRow
+from engine.due_times import zone_named
+from engine.records import AgentOverview, AuditRow, Document, Schedule, SearchPage, UsageRow
+
+_UTC = ZoneInfo("UTC")
 
 
 def print_lines(lines: Iterable[str]) -> int:
@@ -101,6 +105,25 @@ def page_lines(page: SearchPage) -> list[str]:
     lines = [f"Showing {len(page.hits)} of {page.total} results:"]
     lines += [f"{_minute(hit.time)}  {hit.who}  {hit.where}\n  {hit.text}" for hit in page.hits]
     return lines
+
+
+def schedule_lines(schedules: Sequence[Schedule]) -> list[str]:
+    """What is to come, each in the time zone it was planned in."""
+    if not schedules:
+        return ["Nothing is scheduled."]
+    rows = [
+        (
+            one.id,
+            _minute(one.next_at and one.next_at.astimezone(zone_named(one.timezone, _UTC))),
+            one.timezone,
+            one.rule or "once",
+            one.author_name,
+            one.place_name,
+            one.reason,
+        )
+        for one in schedules
+    ]
+    return table(("SCHEDULE", "NEXT", "ZONE", "RULE", "BY", "PLACE", "REASON"), rows)
 
 
 def usage_lines(rows: Sequence[UsageRow]) -> list[str]:

@@ -8,10 +8,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
@@ -19,19 +20,23 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from bots.config_file import (
     BlockTable,
     ConfigFile,
+    QuietHoursTable,
     block_problems,
     knowledge_sources,
     personas,
     place_personas,
     read_config_file,
+    zone_name,
 )
 from engine.config import (
     DocumentConfig,
     EngineConfig,
+    EventConfig,
     MemoryConfig,
     ModelConfig,
     OperatorBlock,
 )
+from engine.due_times import QuietHours
 from engine.errors import BadSettings
 from engine.knowledge import KnowledgeSource
 
@@ -121,14 +126,6 @@ def _mapping(value: str) -> str:
     return value
 
 
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except ZoneInfoNotFoundError as error:
-        raise ValueError("unknown") from error
-    return value
-
-
 Secret = SecretStr | None
 HttpUrl = Annotated[str, _checked(("http", "https"))]
 _ACCEPTED_URL = "an address such as http://127.0.0.1:8001/"
@@ -200,7 +197,7 @@ class Environment(BaseSettings):
         "People with admin commands, comma separated.",
         "principals such as discord:111/222, slack:T1/U2",
     )
-    membot_timezone: Annotated[str, AfterValidator(_zone)] = _variable(
+    membot_timezone: Annotated[str, AfterValidator(zone_name)] = _variable(
         "UTC", "Time zone the bot tells time in.", "an IANA name such as Europe/Berlin"
     )
     membot_web_listen: Annotated[str, _parsed(parse_web_listen)] = _variable(
@@ -288,6 +285,10 @@ class Settings:
             ),
             documents=DocumentConfig(**self.file.documents.model_dump()),
             knowledge=self.knowledge,
+            events=EventConfig(
+                heartbeat_minutes=self.file.heartbeats.every_minutes,
+                quiet=_quiet_hours(self.file.quiet_hours),
+            ),
             timezone=ZoneInfo(self.env.membot_timezone),
             personas=self.personas,
             place_personas=self.place_personas,
@@ -310,6 +311,14 @@ class Settings:
                 "or set SLACK_APP_TOKEN for Socket Mode."
             )
         return problems
+
+
+def _quiet_hours(table: QuietHoursTable) -> QuietHours:
+    return QuietHours(
+        start=time.fromisoformat(table.from_),
+        end=time.fromisoformat(table.to),
+        zone=ZoneInfo(table.timezone),
+    )
 
 
 def _operator_block(label: str, table: BlockTable) -> OperatorBlock:

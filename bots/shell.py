@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
         backup,
         restore,
         reindex,
+        schedules,
         usage,
         audit,
     )
@@ -191,6 +192,16 @@ def reindex() -> int:
 
     done = with_store(lambda store: progress("Embedding", store.reindex()), embeddings=True)
     return print_lines([f"{done} texts embedded."])
+
+
+def schedules(agent: Agent, as_json: AsJson = False) -> int:
+    """List what is scheduled in an agent's conversations."""
+    from bots.printing import print_json, print_lines, schedule_lines
+
+    found = _with_operations(lambda operations: operations.schedules(agent))
+    if as_json:
+        return print_json([asdict(one) for one in found])
+    return print_lines(schedule_lines(found))
 
 
 def usage(

@@ -5,7 +5,8 @@ An agent is not an object that lives between turns: it is its stored blocks, mes
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from ulid import ULID
 
@@ -13,7 +14,7 @@ from engine import notices
 from engine.config import EngineConfig, OperatorBlock
 from engine.context_window import cut_text
 from engine.core_memory import HUMAN, human_label
-from engine.events import user_payload, whole_characters
+from engine.events import login_payload, user_payload, whole_characters
 from engine.places import matches, most_specific
 from engine.prompts import load_prompt
 from engine.records import Block, EventKind, IncomingEvent, Message
@@ -92,11 +93,13 @@ class Reception:
         event = _storable(event)
         now = self._now()
         turn_id = str(ULID.from_datetime(now))
+        said = event.kind in SAID
         return AcceptRequest(
             event=event,
             message=await self._message(event, turn_id),
             turn_id=turn_id,
             blocks=starting_blocks(event, self._config),
+            login=partial(self._login, event, turn_id) if said else None,
             max_queued=self._config.dispatch.max_queued_per_agent,
             busy_notice=notices.BUSY,
             at=now,
@@ -123,6 +126,30 @@ class Reception:
             place=event.place_name,
             sent_at=event.sent_at,
             searchable=said,
+        )
+
+    def _login(
+        self, event: IncomingEvent, turn_id: str, last_heard: datetime | None
+    ) -> Message | None:
+        """What goes before the message of a person who is new to the agent or was long away."""
+        absence = timedelta(days=self._config.events.absence_days)
+        if last_heard and event.sent_at - last_heard < absence:
+            return None
+        payload = login_payload(event, last_heard, self._config.timezone)
+        return Message(
+            id=str(ULID.from_datetime(self._now())),
+            scope=event.scope,
+            turn_id=turn_id,
+            role="user",
+            kind="login",
+            author=event.scope.speaker,
+            author_name=event.speaker_name,
+            text="",
+            payload=payload,
+            tokens=self._counter.count_now(payload),
+            place=event.place_name,
+            sent_at=event.sent_at,
+            searchable=False,
         )
 
 

@@ -14,11 +14,14 @@ from engine.hooks import Hook
 from engine.memory_tools import memory_tools
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager
+from engine.schedule_tools import schedule_tools
 from engine.store import Store
 from engine.summarizer import Summarizer
 from engine.tokens import TokenCounter
 from engine.tools import Tool, Toolbox
 from engine.turn import TurnRunner, TurnTools
+
+_ROOMY_TOKENS = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +44,20 @@ class EnginePorts:
     own_tools: tuple[Tool, ...] = ()
 
 
-def builtin_tools() -> list[Tool]:
-    """What every agent may call, in the order in which the model reads it."""
-    return memory_tools()
+def builtin_tools(context_tokens: int = _ROOMY_TOKENS) -> list[Tool]:
+    """What every agent may call, in the order in which the model reads it.
+
+    Args:
+        context_tokens: Of the window; a small one is left to the functions of memory.
+    """
+    return [*memory_tools(), *(schedule_tools() if context_tokens >= _ROOMY_TOKENS else ())]
 
 
 def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     """A dispatcher with all that its turns need."""
     memory, zone = config.memory, config.timezone
     toolbox = Toolbox(
-        [*builtin_tools(), *ports.own_tools],
+        [*builtin_tools(memory.context_tokens), *ports.own_tools],
         admins=config.admins,
         ask=partial(ask, minutes=config.approval_minutes),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from engine.due_times import QuietHours
 from engine.knowledge import KnowledgeSource
 
 CHARS_PER_TOKEN = 3  # cautious: English has about 4, code and other scripts fewer
@@ -99,6 +100,23 @@ class OperatorBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventConfig:
+    """Events besides messages.
+
+    Attributes:
+        heartbeat_minutes: How long an agent is idle before it gets a timed heartbeat; 0 for never.
+        quiet: When no heartbeat comes and scheduled messages wait.
+        absence_days: After so long, a person's next message comes with a ``login``. Source: ours.
+        late_minutes: From here on a scheduled event says that it is late. Source: ours.
+    """
+
+    heartbeat_minutes: int = 0
+    quiet: QuietHours = field(default_factory=QuietHours)
+    absence_days: int = 7
+    late_minutes: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
     """Everything the engine is built from.
 
@@ -115,6 +133,7 @@ class EngineConfig:
     dispatch: DispatchConfig = field(default_factory=DispatchConfig)
     documents: DocumentConfig = field(default_factory=DocumentConfig)
     knowledge: tuple[KnowledgeSource, ...] = ()
+    events: EventConfig = field(default_factory=EventConfig)
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     personas: Mapping[str, str] = field(default_factory=dict)
     place_personas: Mapping[str, str] = field(default_factory=dict)

@@ -20,8 +20,10 @@ from engine.errors import MembotError, ModelUnavailable, StaleTurn, StoreUnavail
 from engine.hooks import TurnFinished
 from engine.queue_manager import QueueManager
 from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn, TurnState
+from engine.schedules import Scheduler
 from engine.store import Acceptance
 from engine.turn import TurnResult, TurnRunner
+from engine.turn_log import HEARTBEAT, TurnLog, is_awaited
 
 if TYPE_CHECKING:
     from engine.assembly import EnginePorts
@@ -61,6 +63,14 @@ class Dispatcher:
         self._bounds = config.dispatch
         self._reception = Reception(config=config, counter=ports.counter, now=ports.now)
         self._now = ports.now
+        self.scheduler = Scheduler(
+            store=ports.store,
+            reception=self._reception,
+            config=config,
+            now=ports.now,
+            wake=self._wake,
+        )
+        self._scheduling: asyncio.Task[None] | None = None
         self._hook = ports.hook
         self._on_commit = ports.on_commit
         self._show_activity = ports.show_activity
@@ -74,7 +84,8 @@ class Dispatcher:
         self._draining = False
 
     async def start(self) -> None:
-        """Go on with the turns that an earlier process left unfinished."""
+        """Go on with the turns that an earlier process left unfinished, and keep time."""
+        self._scheduling = asyncio.create_task(self.scheduler.run(), name="scheduler")
         for agent_id in await self._store.agents_with_turns():
             self._wake(agent_id)
         await self._approvals.resume(self.submit)
@@ -121,6 +132,8 @@ class Dispatcher:
     async def drain(self, seconds: float) -> None:
         """Start no more turns; let running ones finish, or stop them at a stored step."""
         self._draining = True
+        if self._scheduling:
+            self._scheduling.cancel()
         tasks = set(self._serving.values())
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
@@ -213,21 +226,32 @@ class Dispatcher:
         return await self._give_up(turn, sentence.format(error_id=error_id), error_id)
 
     async def _give_up(self, turn: Turn, sentence: str, error_id: str | None) -> TurnResult:
-        commit = StepCommit(
-            turn=turn,
-            step=turn.steps,
-            replies=(Reply(text=sentence, kind="notice"),),
-            state="failed",
-            error_id=error_id,
-            at=self._now(),
-        )
         state: TurnState = "failed"
+        told: tuple[str, ...] = ()
         try:
+            told = await self._told(turn, sentence)
+            commit = StepCommit(
+                turn=turn,
+                step=turn.steps,
+                replies=tuple(Reply(text=text, kind="notice") for text in told),
+                state="failed",
+                error_id=error_id,
+                at=self._now(),
+            )
             await self._store.commit_step(commit)
         except (StaleTurn, StoreUnavailable):
             state = "cancelled"
         self._on_commit()
-        return TurnResult(turn_id=turn.id, state=state, steps=turn.steps, replies=(sentence,))
+        return TurnResult(turn_id=turn.id, state=state, steps=turn.steps, replies=told)
+
+    async def _told(self, turn: Turn, sentence: str) -> tuple[str, ...]:
+        """What a person is told of a turn that failed: nothing if nobody waits for it."""
+        if not is_awaited(turn.kind):
+            return ()
+        log = TurnLog(list(await self._store.turn_messages(turn)))
+        if not log.scheduled_for:
+            return (sentence,)
+        return () if log.has_spoken else (notices.REMINDER.format(reason=log.scheduled_for),)
 
     def _finish(self, turn: Turn, result: TurnResult, seconds: float) -> None:
         self._hook(
@@ -239,6 +263,8 @@ class Dispatcher:
                 seconds=seconds,
             )
         )
+        if result.scheduled:
+            self.scheduler.wake()
         self._results[turn.id] = result
         if len(self._results) > _KEPT_RESULTS:
             self._results.popitem(last=False)
@@ -247,6 +273,8 @@ class Dispatcher:
 
     def _sign(self, turn: Turn, activity: Activity) -> None:
         """Show a sign of life beside the turn; it never holds one up."""
+        if turn.kind == HEARTBEAT:
+            return
         task = asyncio.create_task(self._show_activity(turn, activity))
         self._signs.add(task)
         task.add_done_callback(self._signs.discard)

@@ -7,11 +7,16 @@ prompt cache keeps hitting.
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.chat_model import ToolCall
-from engine.records import IncomingEvent
+from engine.prompts import load_prompt
+from engine.records import EventKind, IncomingEvent, Message
+
+CLOCK: Final = "%Y-%m-%d %I:%M:%S %p UTC%z"
+EDITED: Final[EventKind] = "message_edited"
+DELETED: Final[EventKind] = "message_deleted"
 
 
 def whole_characters(text: str) -> str:
@@ -24,7 +29,7 @@ def clock(at: datetime, zone: ZoneInfo) -> str:
 
     Source: the envelope format of the MemGPT code of 2023.
     """
-    return at.astimezone(zone).strftime("%Y-%m-%d %I:%M:%S %p UTC%z")
+    return at.astimezone(zone).strftime(CLOCK)
 
 
 def user_payload(event: IncomingEvent, text: str, zone: ZoneInfo) -> str:
@@ -35,13 +40,12 @@ def user_payload(event: IncomingEvent, text: str, zone: ZoneInfo) -> str:
         text: Its text as shown, which may be cut.
         zone: The agent's time zone.
     """
-    content: dict[str, Any] = {
-        "type": event.kind,
-        "time": clock(event.sent_at, zone),
-        "name": event.speaker_name,
-        "place": event.place_name,
-        "message": text,
-    }
+    if event.kind == "heartbeat":
+        return _entry("user", _json({**_head(event.kind, event, zone), "reason": text}))
+    content = {**_head(event.kind, event, zone), "message": text}
+    if event.due:
+        due = {"due": event.due.strftime(CLOCK), "late": event.late}
+        content |= {**due, "note": load_prompt("timer")}
     if event.quote:
         content["in_reply_to"] = {"name": event.quote.author_name, "message": event.quote.text}
     if event.attachments:
@@ -50,6 +54,31 @@ def user_payload(event: IncomingEvent, text: str, zone: ZoneInfo) -> str:
             for item in event.attachments
         ]
     return _entry("user", _json(content))
+
+
+def login_payload(event: IncomingEvent, last: datetime | None, zone: ZoneInfo) -> str:
+    """The queue entry before the message of a person who is new here or was long away."""
+    content = _head("login", event, zone)
+    return _entry("user", _json({**content, "last_login": clock(last, zone) if last else None}))
+
+
+def changed_payload(message: Message, text: str | None, at: datetime, zone: ZoneInfo) -> str:
+    """The queue entry that says how a message was changed on the platform.
+
+    Args:
+        message: As it was.
+        text: Its new text, or None when it was deleted.
+        at: When that happened.
+        zone: The agent's time zone.
+    """
+    content = {
+        "type": DELETED if text is None else EDITED,
+        "time": clock(at, zone),
+        "name": message.author_name,
+        "place": message.place,
+        "sent": clock(message.sent_at, zone),
+    }
+    return _entry("user", _json(content if text is None else {**content, "message": text}))
 
 
 def alert_payload(text: str, at: datetime, zone: ZoneInfo, kind: str = "system_alert") -> str:
@@ -94,6 +123,15 @@ def _is_object(text: str) -> bool:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def _head(kind: EventKind, event: IncomingEvent, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "time": clock(event.sent_at, zone),
+        "name": event.speaker_name,
+        "place": event.place_name,
+    }
 
 
 def _entry(role: str, content: str) -> str:

@@ -2,6 +2,7 @@
 
 BUSY = "I have more messages waiting than I can answer; please try again in a few minutes."
 SILENT = "I could not find an answer to that; please ask in other words."
+REMINDER = "You asked me to come back to this: {reason}"
 STUCK = "I went round in circles on that and stopped; please ask in other words."
 SET_ASIDE = "I failed at this several times and have set it aside; please ask again."
 MODEL_UNAVAILABLE = (

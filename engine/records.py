@@ -73,6 +73,9 @@ class IncomingEvent:
         place_name: What people call the place, for the envelope (``#general``).
         address: Adapter's own JSON text saying where and to what the reply goes.
         mentions: Principal keys of people named in the message.
+        timezone: IANA name of the speaker's time zone, where the platform tells.
+        due: When a scheduled event was to come, in the zone it was planned in.
+        late: Whether it comes long after that.
     """
 
     event_id: str
@@ -88,6 +91,9 @@ class IncomingEvent:
     quote: Quote | None = None
     mentions: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    timezone: str | None = None
+    due: datetime | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,6 +320,32 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """An event to come that somebody asked for.
+
+    Attributes:
+        scope: Of the conversation it comes to; the speaker is who asked.
+        rule: Cron text of five fields, or "" for once.
+        timezone: IANA name of the zone in which the rule counts.
+        source_key: The message that asked for it.
+        next_at: None while it rests, because its agent was imported under another key.
+    """
+
+    id: str
+    scope: Scope
+    rule: str = ""
+    timezone: str
+    reason: str
+    author_name: str
+    source_key: str | None = None
+    place: str
+    place_name: str
+    address: str
+    next_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsage:
     """What one model call cost, in tokens."""
 
@@ -333,6 +365,7 @@ class StepCommit:
         state: The turn's state after the step.
         warned: True when this step inserted the memory-pressure alert.
         heartbeats_paused_until: Set by ``pause_heartbeats``.
+        cancelled_schedules: Their ids.
     """
 
     turn: Turn
@@ -342,6 +375,8 @@ class StepCommit:
     passages: tuple[Passage, ...] = ()
     replies: tuple[Reply, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    cancelled_schedules: tuple[str, ...] = ()
     usage: tuple[TokenUsage, ...] = ()
     state: TurnState = "running"
     error_id: str | None = None

@@ -5,7 +5,7 @@ records; vectors, SQL and files never leave it. A cancelled await does not stop 
 begun, so every write is whole in itself.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from engine.records import (
     Passage,
     RecallSearch,
     Receipt,
+    Schedule,
     Scope,
     SearchPage,
     StepCommit,
@@ -62,6 +63,8 @@ class AcceptRequest:
     Attributes:
         blocks: Blocks the agent has from now on; those it has already are kept as they are, but
             read-only ones follow, and go when they are not among these any more. None: no change.
+        login: Makes what goes before the message of a person who was last heard here at that
+            time, or never; None when nothing does.
         max_queued: Turns an agent may have waiting before it says that it is busy.
         busy_notice: The words for that.
     """
@@ -70,6 +73,7 @@ class AcceptRequest:
     message: Message
     turn_id: str
     blocks: tuple[Block, ...]
+    login: Callable[[datetime | None], Message | None] | None = None
     max_queued: int
     busy_notice: str
     at: datetime
@@ -235,7 +239,44 @@ class ApprovalStore(Protocol):
         ...
 
 
-class ToolStore(MemoryStore, ApprovalStore, Protocol):
+class ScheduleStore(Protocol):
+    """Events to come: scheduled messages and timed heartbeats."""
+
+    async def schedules(self, scope: Scope) -> list[Schedule]:
+        """What is scheduled in the scope's conversation, the next one first."""
+        ...
+
+    async def agent_schedules(self, agent_id: str) -> list[Schedule]:
+        """What is scheduled in all conversations of an agent, the next one first."""
+        ...
+
+    async def timezone_of(self, principal: str) -> str | None:
+        """IANA name of a person's time zone, where their platform told it."""
+        ...
+
+    async def due_schedules(self, at: datetime, limit: int) -> list[Schedule]:
+        """Schedules whose time has come, the one due longest first."""
+        ...
+
+    async def next_schedule_time(self) -> datetime | None:
+        """When the next schedule is due, or None."""
+        ...
+
+    async def fire(
+        self, schedule: Schedule, request: AcceptRequest, next_at: datetime | None
+    ) -> Acceptance:
+        """Accept a schedule's event and move it on, or remove it when there is no next time.
+
+        A ``duplicate`` when it was cancelled or moved meanwhile, or a turn of it still waits.
+        """
+        ...
+
+    async def idle_turns(self, since: datetime, at: datetime) -> list[Turn]:
+        """The last turn of each agent that has been idle since then and has no pause at ``at``."""
+        ...
+
+
+class ToolStore(MemoryStore, ApprovalStore, ScheduleStore, Protocol):
     """What the tools of a turn reach."""
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from engine.chat_model import ToolCall, ToolSpec
 from engine.errors import ModelMistake
 from engine.places import EVERYWHERE, matches
-from engine.records import Approval, Block, BlockWrite, Passage, Reply, Scope, Turn
+from engine.records import Approval, Block, BlockWrite, Passage, Reply, Schedule, Scope, Turn
 from engine.rights import is_admin
 from engine.schemas import plain_schema
 
@@ -39,6 +39,8 @@ class Draft:
     passages: list[Passage] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     approvals: list[Approval] = field(default_factory=list)
+    schedules: list[Schedule] = field(default_factory=list)
+    cancelled_schedules: list[str] = field(default_factory=list)
     heartbeats_paused_until: datetime | None = None
 
 

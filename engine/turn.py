@@ -30,6 +30,7 @@ from engine.turn_log import (
     ALERT,
     ANSWERED,
     FAILED,
+    HEARTBEAT,
     REMINDER,
     Continue,
     Done,
@@ -37,17 +38,19 @@ from engine.turn_log import (
     NextStep,
     TurnLog,
     decide,
+    is_awaited,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnResult:
-    """How a turn ended."""
+    """How a turn ended, and whether it scheduled something."""
 
     turn_id: str
     state: TurnState
     steps: int
     replies: tuple[str, ...] = ()
+    scheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,9 @@ class TurnRunner:
             ModelUnavailable: The model could not be reached; nothing of the step is stored.
             StaleTurn: The turn was cancelled, or its memory erased.
         """
-        log = TurnLog(list(await self._with.store.turn_messages(turn)))
+        log = TurnLog(
+            list(await self._with.store.turn_messages(turn)), awaited=is_awaited(turn.kind)
+        )
         step = turn.steps
         while True:
             step += 1
@@ -95,17 +100,23 @@ class TurnRunner:
                     continue
                 case Done() | LimitReached():
                     replies = tuple(reply.text for reply in log.replies)
-                    return TurnResult(turn_id=turn.id, state="done", steps=step, replies=replies)
+                    return TurnResult(
+                        turn_id=turn.id,
+                        state="done",
+                        steps=step,
+                        replies=replies,
+                        scheduled=log.scheduled,
+                    )
 
     async def _step(self, turn: Turn, step: int, log: TurnLog) -> NextStep:
         ready, reply = await self._ask(turn)
         context = self._tool_context(turn, ready, log)
         results = await self._run_calls(reply.tool_calls, context)
         draft = context.draft
-        if not reply.tool_calls and reply.content and context.may_speak:
+        if not reply.tool_calls and reply.content and context.may_speak and turn.kind != HEARTBEAT:
             draft.replies.append(Reply(text=reply.content))
         messages = await self._messages(turn, reply, results, draft)
-        now_stored = TurnLog([*log.messages, *messages])
+        now_stored = TurnLog([*log.messages, *messages], awaited=log.awaited)
         config = self._with.config
         next_step = decide(
             now_stored,
@@ -131,6 +142,8 @@ class TurnRunner:
             passages=tuple(draft.passages),
             replies=tuple(draft.replies),
             approvals=tuple(draft.approvals),
+            schedules=tuple(draft.schedules),
+            cancelled_schedules=tuple(draft.cancelled_schedules),
             usage=(reply.usage,),
             state="running" if isinstance(next_step, Continue) else "done",
             warned=alert is not None,
@@ -149,6 +162,7 @@ class TurnRunner:
                 raise
             return Continue("a block has changed meanwhile")
         log.messages += commit.messages
+        log.scheduled |= bool(commit.schedules)
         log.replies += commit.replies
         return next_step
 
@@ -272,7 +286,9 @@ class TurnRunner:
 
 def _speak_up(next_step: NextStep, log: TurnLog, draft: Draft) -> None:
     """Nobody is left in silence by accident: a turn that has said nothing says so."""
-    if isinstance(next_step, Continue) or log.has_spoken or draft.replies:
+    if isinstance(next_step, Continue) or not log.leaves_waiting or draft.replies:
         return
     text = notices.STUCK if isinstance(next_step, LimitReached) else notices.SILENT
+    if log.scheduled_for:
+        text = notices.REMINDER.format(reason=log.scheduled_for)
     draft.replies.append(Reply(text=text, kind="notice"))

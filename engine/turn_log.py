@@ -5,10 +5,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.records import Message, Reply
+from engine.records import EventKind, Message, Reply
 from engine.tools import ToolResult
 
 ALERT, REMINDER, FAILED, ANSWERED = "system_alert", "reminder", "tool_failed", "tool_result"
+HEARTBEAT, TIMER = "heartbeat", "timer"
+_AWAITED: tuple[EventKind, ...] = ("user_message", "file_upload", "timer")
+
+
+def is_awaited(kind: EventKind) -> bool:
+    """Whether a person waits for what comes of an event; other turns may end in silence."""
+    return kind in _AWAITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +42,32 @@ NextStep = Continue | Done | LimitReached
 
 @dataclass(slots=True)
 class TurnLog:
-    """What a turn has stored so far, and what can be read off it."""
+    """What a turn has stored so far, and what can be read off it.
+
+    Attributes:
+        awaited: Whether a person waits for what comes of it.
+        scheduled: Whether something was scheduled since the process began it.
+    """
 
     messages: list[Message]
     replies: list[Reply] = field(default_factory=list)
+    awaited: bool = True
+    scheduled: bool = False
 
     @property
     def has_spoken(self) -> bool:
         """Whether the person has been told anything."""
         return any(item.role == "assistant" and item.text for item in self.messages)
+
+    @property
+    def leaves_waiting(self) -> bool:
+        """Whether somebody waits who has not been told anything."""
+        return self.awaited and not self.has_spoken
+
+    @property
+    def scheduled_for(self) -> str:
+        """What a scheduled event is for; "" when the turn answers something else."""
+        return next((item.text for item in self.messages if item.kind == TIMER), "")
 
     @property
     def was_reminded(self) -> bool:
@@ -109,6 +133,6 @@ def _reason_to_go_on(log: TurnLog, results: Sequence[ToolResult]) -> str:
     made = log.made()
     if any(result.heartbeat and made[_key(result)] <= 1 for result in results):
         return "a heartbeat was asked for"
-    if not log.has_spoken and not log.was_reminded:
+    if log.leaves_waiting and not log.was_reminded:
         return REMINDER
     return ""

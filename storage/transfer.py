@@ -133,8 +133,11 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "conversation_id": _text,
         "kind": _text,
         "rule": _text,
+        "timezone": _text,
         "reason": _text,
         "author": _text_or_none,
+        "author_name": _text,
+        "source_key": _text_or_none,
         "place": _text,
         "place_name": _text,
         "address": _text,
@@ -144,6 +147,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
 }
 _SINCE_VERSION_1: dict[str, Row] = {  # what older archives lack, and what it was then
     "passages": {"document_id": None},
+    "schedules": {"timezone": "UTC", "author_name": "", "source_key": None},
 }
 _TABLES_SINCE_VERSION_1 = ("documents",)
 _TABLES = ("blocks", "messages", "passages", "summaries", "schedules", *_TABLES_SINCE_VERSION_1)

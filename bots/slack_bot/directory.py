@@ -27,6 +27,7 @@ _MOST_NAMES = 20
 class _Person:
     name: str
     admin: bool
+    timezone: str | None
     known: bool
     at: datetime
 
@@ -56,6 +57,10 @@ class Directory:
         wanted = list(users)[:_MOST_NAMES]
         return dict(zip(wanted, await asyncio.gather(*map(self.name, wanted)), strict=True))
 
+    async def timezone(self, user: str) -> str | None:
+        """IANA name of a person's time zone, where Slack knows it."""
+        return (await self._person(user, _NAME_LIFE)).timezone
+
     async def is_admin(self, user: str) -> bool:
         """Whether the workspace says the person is an admin or owner; in doubt, no."""
         return (await self._person(user, _ADMIN_LIFE)).admin
@@ -81,11 +86,16 @@ class Directory:
             answer = await self._ask("users.info", {"user": user})
         except DeliveryError:
             name = before.name if before else clean_name(user)
-            return _Person(name=name, admin=False, known=False, at=at)
+            zone = before.timezone if before else None
+            return _Person(name=name, admin=False, timezone=zone, known=False, at=at)
         record = answer.get("user") or {}
         admin = bool(record.get("is_admin") or record.get("is_owner"))
         return _Person(
-            name=display_name(record) or clean_name(user), admin=admin, known=True, at=at
+            name=display_name(record) or clean_name(user),
+            admin=admin,
+            timezone=record.get("tz") or None,
+            known=True,
+            at=at,
         )
 
     async def _read_room(self, channel: str) -> _Room:

@@ -80,6 +80,7 @@ class Inbound:
             sent_at=message.sent_at,
             mentions=tuple(principal_key("slack", message.team, user) for user in people),
             attachments=message.attachments,
+            timezone=await self._directory.timezone(message.user),
         )
 
     async def _place_name(self, message: SlackMessage) -> str:

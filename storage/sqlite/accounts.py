@@ -47,10 +47,17 @@ def ensure_scope(connection: sqlite3.Connection, event: IncomingEvent, at: datet
     if scope.speaker:
         _ensure_tenant(connection, scope.speaker.split("/", 1)[0], now)
         connection.execute(
-            "INSERT INTO principals (principal, tenant, name, created_at, last_seen_at) "
-            "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name, "
-            "last_seen_at = excluded.last_seen_at",
-            (scope.speaker, scope.speaker.split("/", 1)[0], event.speaker_name, now, now),
+            "INSERT INTO principals (principal, tenant, name, timezone, created_at, last_seen_at) "
+            "VALUES (:principal, :tenant, :name, :timezone, :now, :now) "
+            "ON CONFLICT DO UPDATE SET name = excluded.name, last_seen_at = excluded.last_seen_at, "
+            "timezone = coalesce(excluded.timezone, timezone)",
+            {
+                "principal": scope.speaker,
+                "tenant": scope.speaker.split("/", 1)[0],
+                "name": event.speaker_name,
+                "timezone": event.timezone,
+                "now": now,
+            },
         )
     add_speakers(connection, scope, [scope.speaker, *event.mentions])
     return new

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from engine.records import Hit, Message, RecallSearch, Scope, SearchPage, Turn
@@ -15,6 +16,7 @@ __all__ = [
     "between",
     "from_row",
     "hits",
+    "last_heard",
     "move_to_end",
     "of_turn",
     "queue",
@@ -88,6 +90,14 @@ def remove(connection: sqlite3.Connection, indexes: Indexes, seqs: Sequence[int]
     return len(seqs)
 
 
+def last_heard(connection: sqlite3.Connection, agent_id: str, author: str) -> datetime | None:
+    """When a person last wrote to an agent, or None."""
+    row = connection.execute(
+        "SELECT max(sent_at) FROM messages WHERE author = ? AND agent_id = ?", (author, agent_id)
+    ).fetchone()
+    return from_text(row[0]) if row[0] else None
+
+
 def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple[Message, ...]:
     """The conversation's messages after a number, oldest first.
 
@@ -110,10 +120,10 @@ def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple
 
 
 def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) -> None:
-    """Number a turn's message anew when it left the queue or was overtaken while it waited."""
+    """Number a turn's messages anew when they left the queue or were overtaken while waiting."""
     scope = turn.scope
-    row = connection.execute(
-        "SELECT m.* FROM messages AS m JOIN conversations AS c USING (conversation_id) "
+    overtaken = connection.execute(
+        "SELECT 1 FROM messages AS m JOIN conversations AS c USING (conversation_id) "
         "WHERE m.turn_id = :turn AND m.agent_id = :agent AND m.tenant = :tenant "
         "AND (m.seq <= c.window_start_seq OR EXISTS (SELECT 1 FROM messages AS later "
         "WHERE later.agent_id = :agent AND later.conversation_id = m.conversation_id "
@@ -121,15 +131,19 @@ def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) ->
         "WHERE agent_id = :agent AND state IN ('queued', 'running') AND seq >= :seq)))",
         {"turn": turn.id, "seq": turn.seq, "agent": scope.agent_id, "tenant": scope.tenant},
     ).fetchone()
-    if row is None:
+    if overtaken is None:
         return
-    indexes.recall.remove(connection, [row["seq"]])
+    for message in of_turn(connection, turn):
+        _move_to_end(connection, indexes, message)
+
+
+def _move_to_end(connection: sqlite3.Connection, indexes: Indexes, message: Message) -> None:
+    indexes.recall.remove(connection, [message.seq])
     moved = connection.execute(
         "UPDATE messages SET seq = (SELECT max(s.seq, (SELECT max(seq) FROM messages)) + 1 "
         "FROM sqlite_sequence AS s WHERE s.name = 'messages') WHERE seq = ? RETURNING seq",
-        (row["seq"],),
+        (message.seq,),
     ).fetchone()
-    message = from_row(row, scope)
     if message.searchable and message.text:
         indexes.recall.add(connection, [_indexed(message, moved["seq"])])
 

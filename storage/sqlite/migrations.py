@@ -8,7 +8,7 @@ import sqlite_utils
 from engine.errors import StoreUnavailable
 from storage.sqlite.document_tables import DOCUMENT_TABLES
 from storage.sqlite.search_tables import create_search_tables
-from storage.sqlite.tables import APPROVALS, TABLES
+from storage.sqlite.tables import APPROVALS, TABLES, TIMED_EVENTS
 
 __all__ = ["bring_up_to_date", "is_ours", "migrations"]
 
@@ -34,6 +34,13 @@ def documents_and_uploads(db: sqlite_utils.Database) -> None:
 def approvals(db: sqlite_utils.Database) -> None:
     """Calls that wait for a person's yes."""
     for statement in APPROVALS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def timed_events(db: sqlite_utils.Database) -> None:
+    """Whose schedule it is and in which time zone; when somebody was last heard, at once."""
+    for statement in TIMED_EVENTS:
         db.conn.execute(statement)
 
 

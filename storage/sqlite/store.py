@@ -19,13 +19,16 @@ from storage.sqlite.loading import Loading
 from storage.sqlite.operating import Operating
 from storage.sqlite.reading import Memories
 from storage.sqlite.recall_index import RecallIndex
+from storage.sqlite.scheduling import Scheduling
 
 __all__ = ["SqliteStore"]
 
 _CACHE_BYTES = 256 * 1024 * 1024
 
 
-class SqliteStore(Turns, Approving, Memories, Loading, Outbox, Operating, Keeping, Importing):
+class SqliteStore(
+    Turns, Approving, Memories, Loading, Scheduling, Outbox, Operating, Keeping, Importing
+):
     """Everything the bot remembers, in one file; made by `open`."""
 
     def __init__(

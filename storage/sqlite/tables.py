@@ -4,7 +4,7 @@ Keys of agents, conversations, principals and tenants are the names people use
 (``slack:T1/channel/C2``); rows have ULIDs; ``seq`` is the order of storage.
 """
 
-__all__ = ["APPROVALS", "TABLES"]
+__all__ = ["APPROVALS", "TABLES", "TIMED_EVENTS"]
 
 TABLES = (
     """CREATE TABLE tenants (
@@ -273,4 +273,17 @@ APPROVALS = (
     "CREATE INDEX approvals_agent ON approvals (agent_id)",
     "CREATE INDEX approvals_turn ON approvals (turn_id)",
     "CREATE INDEX approvals_untold ON approvals (id) WHERE decision IN ('approved', 'denied')",
+)
+
+TIMED_EVENTS = (
+    "ALTER TABLE principals ADD COLUMN timezone TEXT",
+    "ALTER TABLE schedules ADD COLUMN audience TEXT NOT NULL DEFAULT 'private'",
+    "ALTER TABLE schedules ADD COLUMN author_name TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE schedules ADD COLUMN timezone TEXT NOT NULL DEFAULT 'UTC'",
+    "ALTER TABLE schedules ADD COLUMN source_key TEXT",
+    "DROP INDEX messages_author",
+    (
+        "CREATE INDEX messages_heard ON messages (author, agent_id, sent_at) "
+        "WHERE author IS NOT NULL"
+    ),
 )

@@ -8,9 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from engine.errors import StaleTurn
-from engine.records import Approval, IncomingEvent, Reply, Scope, StepCommit, Turn
+from engine.records import Approval, IncomingEvent, Message, Reply, Scope, StepCommit, Turn
 from engine.store import Acceptance, AcceptRequest
-from storage.sqlite import accounts, blocks, ledger, messages, outbox, passages, summaries, uploads
+from storage.sqlite import (
+    accounts,
+    blocks,
+    ledger,
+    messages,
+    outbox,
+    passages,
+    schedules,
+    summaries,
+    uploads,
+)
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
 
@@ -29,7 +39,7 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
     _add_event(connection, event, request.at)
     _add_turn(connection, request, "refused" if busy else "queued")
     uploads.add(connection, event)
-    messages.add(connection, indexes, [request.message])
+    messages.add(connection, indexes, [*_login(connection, request), request.message])
     accounts.touch(connection, scope.agent_id, to_text(request.at))
     if busy and request.busy_notice:
         notice = Reply(text=request.busy_notice, kind="notice")
@@ -38,6 +48,16 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
     return Acceptance(
         outcome="busy" if busy else "queued", turn_id=request.turn_id, first_contact=first
     )
+
+
+def _login(connection: sqlite3.Connection, request: AcceptRequest) -> list[Message]:
+    """What goes before the message of somebody who is new here or was long away."""
+    speaker = request.event.scope.speaker
+    if request.login is None or speaker is None:
+        return []
+    last = messages.last_heard(connection, request.event.scope.agent_id, speaker)
+    login = request.login(last)
+    return [login] if login else []
 
 
 def _known(connection: sqlite3.Connection, event: IncomingEvent) -> bool:
@@ -154,6 +174,8 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
     if step.blocks:
         blocks.apply(connection, scope, step.blocks, turn_id=turn.id, at=step.at)
         accounts.refresh_shown_counts(connection, scope.agent_id)
+    schedules.add(connection, step.schedules)
+    schedules.cancel(connection, scope, step.cancelled_schedules)
     outbox.add(connection, (turn.id, scope, turn.place, turn.address), step.replies, step.at)
     _add_approvals(connection, step.approvals)
     ledger.add_usage(connection, scope, step.usage, step.at)

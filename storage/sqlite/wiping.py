@@ -11,7 +11,7 @@ __all__ = ["delete_agent", "empty_conversations", "scrub"]
 
 _COUNTED = (
     "conversations", "blocks", "block_versions", "summaries", "events", "turns", "outbox",
-    "documents", "approvals",
+    "documents", "approvals", "schedules",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -129,6 +130,21 @@ class TestLooking:
 
     def test_a_name_in_capitals_is_the_same_person(self, shell, home):
         assert shell(home, "show", "console:local/user/Ada").code == 0
+
+    def test_schedules_are_a_table_in_their_own_time_zone(self, shell, home):
+        assert shell(home, "schedules", ADA).out == "Nothing is scheduled.\n"
+        with closing(sqlite3.connect(home / "membot.db")) as database:
+            database.execute(
+                "INSERT INTO schedules (id, tenant, agent_id, conversation_id, kind, rule, reason, "
+                "author_name, timezone, place, place_name, address, next_at, created_at) "
+                "SELECT 's1', tenant, agent_id, agent_id || '/main', 'timer', '0 9 * * *', 'bins', "
+                "'Ada', 'Europe/Berlin', '', 'terminal', '{}', ?, created_at FROM agents",
+                ("2026-11-22T08:00:00.000000+00:00",),
+            )
+            database.commit()
+        listed = shell(home, "schedules", ADA).out
+        assert "2026-11-22 09:00  Europe/Berlin  0 9 * * *  Ada  terminal  bins" in listed
+        assert json.loads(shell(home, "schedules", ADA, "--json").out)[0]["reason"] == "bins"
 
     def test_usage_and_audit_are_tables(self, shell, home):
         rows = json.loads(shell(home, "usage", "--json").out)

@@ -17,7 +17,7 @@ SEARCH += ("search_vectors",)
 ALLOWED = {
     ("forgetting.py", None): "a person speaks to many agents",
     ("archive_in.py", "_free_id"): "ids are unique over all agents; nothing is read but that",
-    ("messages.py", "move_to_end:sqlite_sequence"): "the next number of the table, not a message",
+    ("messages.py", "_move_to_end:sqlite_sequence"): "the next number of the table, not a message",
     ("search_rows.py", "<module>"): "texts that wait to be embedded; every word holds the agent",
     ("search_rows.py", "start_model"): "forgets the vectors of another model",
     ("search_rows.py", "queue_all"): "numbers of rows, to embed all anew; no text is read",

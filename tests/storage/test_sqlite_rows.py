@@ -73,7 +73,9 @@ class TestSchedules:
     async def plant(self, store, sql):
         await talk(store, scope=room())
         await sql(
-            "INSERT INTO schedules VALUES ('s1', ?, ?, ?, 'once', '', 'water the plants', "
+            "INSERT INTO schedules (id, tenant, agent_id, conversation_id, audience, kind, rule, "
+            "reason, author, place, place_name, address, next_at, created_at) "
+            "VALUES ('s1', ?, ?, ?, 'room', 'timer', '', 'water the plants', "
             "'slack:T1/U1', 'p', '#general', '{}', ?, ?)",
             room().tenant,
             room().agent_id,
@@ -82,7 +84,7 @@ class TestSchedules:
             "2026-11-01T00:00:00.000000+00:00",
         )
 
-    async def test_they_are_exported_and_imported(self, store, sql, tmp_path):
+    async def test_they_rest_in_an_agent_imported_under_another_key(self, store, sql, tmp_path):
         await self.plant(store, sql)
         await store.export(room().agent_id, tmp_path / "out.zip", NOON)
         new = "slack:T2/channel/C9"
@@ -91,7 +93,20 @@ class TestSchedules:
         )
         assert counts["schedules"] == 1
         rows = await sql("SELECT conversation_id, reason, next_at FROM schedules ORDER BY agent_id")
-        assert rows[1] == (f"{new}/main", rows[0][1], rows[0][2])
+        assert rows[1] == (f"{new}/main", rows[0][1], None)
+
+    async def test_they_go_on_where_their_agent_comes_back_to(self, store, sql, tmp_path):
+        await self.plant(store, sql)
+        before = await store.agent_schedules(room().agent_id)
+        await store.export(room().agent_id, tmp_path / "out.zip", NOON)
+        receipt = await store.reset(
+            room().agent_id, conversation_only=False, actor="op", at=later()
+        )
+        assert receipt.removed["schedules"] == 1
+        await store.import_archive(tmp_path / "out.zip", agent_id=None, dry_run=False, at=NOON)
+        [after] = await store.agent_schedules(room().agent_id)
+        assert [after] == before
+        assert after.next_at is not None
 
     async def test_they_are_forgotten(self, store, sql):
         await self.plant(store, sql)
