@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import aiohttp
 
+from engine.documents import size_text
 from engine.errors import BadRequest, DeliveryDelayed
 
 _GONE = {
@@ -41,5 +42,5 @@ async def download(
     except (aiohttp.ClientError, TimeoutError) as error:
         raise DeliveryDelayed("The platform did not hand over the file; try again.") from error
     if len(content) > limit_bytes:
-        raise BadRequest(f"The file is larger than {limit_bytes // 1_000_000} MB.")
+        raise BadRequest(f"The file is larger than {size_text(limit_bytes)}.")
     return bytes(content)

@@ -8,9 +8,10 @@ import aiohttp
 import pytest
 
 from tests.bots.processes import environment, free_port, is_one_plain_sentence, membot, running
+from tests.engine.files import docx
 from tests.fixtures.discord_server import DiscordServer
 from tests.fixtures.model_server import ModelServer, hanging
-from tests.fixtures.slack_server import Fault, SlackServer
+from tests.fixtures.slack_server import BOT_TOKEN, Fault, SlackServer
 
 
 @pytest.fixture
@@ -164,3 +165,38 @@ async def _status(http, port, path, expected):
 
 def test_no_setting_of_ours_leaks_into_a_process():
     assert not [name for name in environment() if name.startswith(("DISCORD", "SLACK", "OPENAI"))]
+
+
+class TestFiles:
+    async def test_one_sent_on_slack_is_read_beside_the_conversation(self, tmp_path, slack, model):
+        slack.uploads["F1"] = b"# Kettle\nBoil fresh water.\n"
+        file = {
+            "name": "guide.md",
+            "mimetype": "text/plain",
+            "size": 27,
+            "url_private": slack.file_url("F1"),
+        }
+        settings = {**slack_settings(slack, model), "SLACK_BOT_TOKEN": BOT_TOKEN}
+        async with running(tmp_path, "run", **settings) as process:
+            await connected(slack)
+            message = slack.message("see this", subtype="file_share", files=[file])
+            await slack.push("events_api", slack.event(message))
+            await slack.until(lambda: len(slack.posted) > 1, seconds=30)
+            assert await end(process) == 0
+        listed = await membot(tmp_path, "documents", "slack:T1/user/U1")
+        assert "guide.md" in listed.out
+        assert "is now in archival memory as 1 passages" in str(model.requests[-1])
+        assert "Outline: Kettle" in str(model.requests[-1])
+
+    async def test_a_hostile_one_gets_a_sentence_and_the_bot_goes_on(self, tmp_path, slack, model):
+        slack.uploads["F1"] = docx(("Normal", "x"), padding=201_000_000)
+        file = {"name": "bomb.docx", "size": 9, "url_private": slack.file_url("F1")}
+        settings = {**slack_settings(slack, model), "SLACK_BOT_TOKEN": BOT_TOKEN}
+        async with running(tmp_path, "run", **settings) as process:
+            await connected(slack)
+            message = slack.message("see this", subtype="file_share", files=[file])
+            await slack.push("events_api", slack.event(message))
+            await slack.until(lambda: "unpacks to more than" in str(slack.posted), seconds=30)
+            await tell(slack, "are you there?")
+            await slack.until(lambda: len(slack.posted) > 2, seconds=30)
+            assert await end(process) == 0

@@ -168,10 +168,17 @@ class ArchivalMemory:
                 self.index.store_vectors(self.connection, MODEL, rows, vectors)
 
     def found(
-        self, text: str, *, agent: str = "a", meaning: bool = False, limit: int = 10, **filters
+        self,
+        text: str,
+        *,
+        agent: str = "a",
+        agents: tuple[str, ...] = (),
+        meaning: bool = False,
+        limit: int = 10,
+        **filters,
     ) -> list[str]:
         query = ArchivalQuery(
-            agents=(agent,),
+            agents=agents or (agent,),
             text=text,
             vector=embed(text) if meaning else None,
             model=MODEL if meaning else "",

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from storage.sqlite.archival_index import ArchivalQuery
 from tests.storage.search_memory import MODEL, NOON, ArchivalMemory, embed, raw_bytes
 
 
@@ -97,6 +98,45 @@ class TestScope:
         found = memory.index.nearest(memory.connection, "a", MODEL, embed("the secret heliotrope"))
         assert found is not None
         assert found[0] == own
+
+
+class TestSeveralOwners:
+    """Passages of several owners are ranked as if they were one's."""
+
+    @pytest.mark.parametrize("meaning", [False, True])
+    def test_the_order_is_that_of_one_memory_with_all(self, memory, meaning):
+        texts = [
+            f"The tea of village {number} is {'very ' * (number % 4)}good" for number in range(12)
+        ]
+        texts += ["tea tea tea", "a kettle for tea", "coffee and nothing else"]
+        for number, text in enumerate(texts):
+            memory.keep(text, agent="whole")
+            memory.keep(text, agent="ab"[number % 2])
+        memory.embed_all()
+        for query in ("village tea", "a kettle", "very good coffee"):
+            together = memory.found(query, agents=("a", "b"), meaning=meaning)
+            assert sorted(together) == sorted(memory.found(query, agent="whole", meaning=meaning))
+            assert together[0] == memory.found(query, agent="whole", meaning=meaning)[0]
+            assert _scores(memory, query, ("a", "b"), meaning) == pytest.approx(
+                _scores(memory, query, ("whole",), meaning), rel=1e-4
+            )
+
+    def test_only_those_that_are_named(self, memory):
+        memory.keep("tea of a", agent="a")
+        memory.keep("tea of b", agent="b")
+        memory.keep("tea of c", agent="c")
+        assert sorted(memory.found("tea", agents=("a", "c"))) == ["tea of a", "tea of c"]
+
+    def test_what_is_excluded_is_no_result(self, memory):
+        gone = memory.keep("tea one")
+        memory.keep("tea two")
+        assert memory.found("tea", exclude=frozenset({gone})) == ["tea two"]
+
+
+def _scores(memory, query, agents, meaning):
+    vector, model = (embed(query), MODEL) if meaning else (None, "")
+    asked = ArchivalQuery(agents=agents, text=query, vector=vector, model=model)
+    return memory.index.search(memory.connection, asked, 10).scores
 
 
 class TestNearest:
