@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from engine.documents import Section
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_LINK_MARKS = "¶§ "  # of Sphinx and rustdoc, beside a heading
 _SILENT = {"script", "style", "template", "noscript", "svg", "nav"}
 _ENDS_A_BLOCK = {
     "address", "article", "aside", "blockquote", "br", "caption", "dd", "details", "div", "dl",
@@ -23,7 +24,7 @@ class Trail:
     def enter(self, level: int, heading: str) -> None:
         """A heading begins; those of its own level and deeper have ended."""
         self._above = [(other, text) for other, text in self._above if other < level]
-        self._above.append((level, " ".join(heading.split())))
+        self._above.append((level, " ".join(heading.split()).rstrip(_LINK_MARKS)))
 
     def __str__(self) -> str:
         return " > ".join(text for _, text in self._above if text)
@@ -36,31 +37,33 @@ class _Page(HTMLParser):
         self._trail = Trail()
         self._text: list[str] = []
         self._heading: list[str] | None = None
-        self._silent = ""
+        self._silent, self._depth = "", 0
         self._preformatted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
         if self._silent:
-            return
-        if tag in _SILENT:
-            self._silent = tag
+            self._depth += tag == self._silent
+        elif tag in _SILENT or ("role", "navigation") in attrs:
+            self._silent, self._depth = tag, 1
         elif tag in _HEADINGS or tag == "title":
             self._heading = []
         elif tag in {"td", "th"}:
             self._text.append(" | ")
         elif tag in _ENDS_A_BLOCK:
             self._text.append("\n")
-        self._preformatted += tag == "pre"
+        if tag == "pre" and not self._silent:
+            self._preformatted += 1
 
     def handle_endtag(self, tag: str) -> None:
         if self._silent:
-            self._silent = "" if tag == self._silent else self._silent
+            self._depth -= tag == self._silent
+            self._silent = self._silent if self._depth else ""
         elif self._heading is not None and (tag in _HEADINGS or tag == "title"):
-            self._begin(_HEADINGS.get(tag, 0), "".join(self._heading))
+            self._begin(_HEADINGS.get(tag, 1), "".join(self._heading))
         elif tag in _ENDS_A_BLOCK:
             self._text.append("\n\n" if tag == "p" else "\n")
-        self._preformatted = max(0, self._preformatted - (tag == "pre"))
+        if tag == "pre":
+            self._preformatted = max(0, self._preformatted - 1)
 
     def handle_data(self, data: str) -> None:
         if self._silent:
@@ -93,9 +96,15 @@ def _spaced(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    lines = [line.strip().removeprefix("| ") for line in text.split("\n")]
+    lines = [_line(line) for line in text.split("\n")]
     kept = [line for at, line in enumerate(lines) if line or (at and lines[at - 1])]
     return "\n".join(kept).strip()
+
+
+def _line(text: str) -> str:
+    """A line as shown; two spaces and more at its start are code's."""
+    plain = text.rstrip()
+    return plain if plain.startswith("  ") else plain.lstrip().removeprefix("| ")
 
 
 def html_sections(text: str) -> list[Section]:

@@ -55,14 +55,20 @@ class TestFormats:
     async def test_html_is_read_without_scripts_and_navigation(self):
         page = (
             "<html><head><title>Manual</title><script>alert('x')</script></head><body>"
-            "<nav>Home | Next</nav><h1>Kettle</h1><p>Boil <b>fresh</b> water.</p>"
+            "<nav>Home | Next</nav><div role='navigation'><div>Up</div>Down</div>"
+            "<h1>Kettle<a href='#k'>¶</a></h1><p>Boil <b>fresh</b> water.</p>"
             "<table><tr><td>Cups</td><td>4</td></tr></table><h2>Care</h2><p>Dry &amp; cool.</p>"
         )
         found, _ = await read("manual.html", page)
         assert found == {
-            "Manual > Kettle": "Boil fresh water.\n\nCups | 4",
-            "Manual > Kettle > Care": "Dry & cool.",
+            "Kettle": "Boil fresh water.\n\nCups | 4",
+            "Kettle > Care": "Dry & cool.",
         }
+
+    async def test_code_in_html_keeps_its_shape_and_a_page_without_headings_its_title(self):
+        page = "<title>Loops</title><body>So:<pre>for x in y:\n    print(x)\n</pre>"
+        found, _ = await read("loops.html", page)
+        assert found == {"Loops": "So:\nfor x in y:\n    print(x)"}
 
     async def test_every_part_of_a_table_has_the_column_names(self):
         rows = "".join(f"{number},Ada {number}\n" for number in range(500))
