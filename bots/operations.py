@@ -5,7 +5,7 @@ Knows no surface and no SQL. Every act that changes or copies memory is recorded
 
 import json
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
+from engine.knowledge import KnowledgeSource, readable_owners
 from engine.places import agent_scope
 from engine.records import (
     AgentOverview,
@@ -75,12 +76,20 @@ class Operations:
         store: Of which memory.
         now: The clock.
         actor: Who acts, for the audit: a principal, or the operator at the shell.
+        knowledge: Reference texts that searches of archival memory cover.
     """
 
-    def __init__(self, store: Store, now: Callable[[], datetime], actor: str = OPERATOR) -> None:
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], datetime],
+        actor: str = OPERATOR,
+        knowledge: Sequence[KnowledgeSource] = (),
+    ) -> None:
         self._store = store
         self._now = now
         self._actor = actor
+        self._knowledge = knowledge
 
     async def agents(self) -> list[AgentOverview]:
         """All agents, the one last active first."""
@@ -115,7 +124,8 @@ class Operations:
             raise BadRequest("Say what to search for.")
         if tier == "recall":
             return await self._store.search_recall(scope, RecallSearch(query=query))
-        return await self._store.search_archival(scope, ArchivalSearch(query=query))
+        owners = readable_owners(scope, self._knowledge)
+        return await self._store.search_archival(scope, ArchivalSearch(query=query), owners)
 
     async def export(self, agent_id: str, file: Path) -> dict[str, int]:
         """Write one agent's archive; its counts."""

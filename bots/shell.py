@@ -72,17 +72,21 @@ def search(
     as_json: AsJson = False,
 ) -> int:
     """Search as the agent itself does."""
+    from bots.app import utc_now
+    from bots.operations import Operations
     from bots.printing import page_lines, print_json, print_lines
+    from bots.settings import load_settings
     from engine.places import agent_scope
 
     if tier not in {"recall", "archival"}:
         raise BadRequest("--in takes recall or archival.")
 
-    async def find(operations: "Operations") -> "SearchPage":
+    async def find(store: "Store") -> "SearchPage":
+        operations = Operations(store, utc_now, knowledge=load_settings().knowledge)
         scope = agent_scope(await operations.resolve(agent))
         return await operations.search(scope, query, tier)
 
-    page = _with_operations(find, embeddings=True)
+    page = with_store(find, embeddings=True)
     return print_json(asdict(page)) if as_json else print_lines(page_lines(page))
 
 

@@ -138,8 +138,11 @@ class TestTheProduct:
                 listed = ended.out
         asked = await membot(tmp_path, "chat", text="How many days of holidays are there?\n")
         agents = await membot(tmp_path, "agents")
+        search = ("search", "console:local/user/ada", "days of holidays", "--in", "archival")
+        searched = await membot(tmp_path, *search)
         assert 'handbook: rules.md, Holidays: "Everybody has 25 days."' in asked.out
         assert "knowledge" not in agents.out
+        assert "handbook: rules.md, Holidays" in searched.out
 
     async def test_refuses_a_path_that_is_not_there(self, tmp_path):
         (tmp_path / "membot.toml").write_text('[knowledge.handbook]\npath = "nowhere"\n')
