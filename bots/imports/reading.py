@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -16,6 +17,8 @@ from engine.errors import ArchiveRefused
 from engine.events import whole_characters
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - set(_STEP))
 _EARLIEST_YEAR, _LATEST_YEAR = 1990, 2100
 _TOO_LARGE = "The file is larger than this version reads; nothing was changed."
 _DAMAGED = "The file is damaged; nothing was changed."
@@ -28,14 +31,14 @@ class Limits:
     Attributes:
         bytes: Of the file, or of all members of a zip together, unpacked.
         item_bytes: Of one message with all that belongs to it.
-        item_brackets: More opening than closing brackets in one message: it is too deep.
+        depth: Of lists and objects within each other; the parser's memory grows with its square.
         document_bytes: Of a file that has to be read whole.
     """
 
     members: int = 500_000
     bytes: int = 64 * 1024**3
-    item_bytes: int = 8 * 1024**2
-    item_brackets: int = 20_000
+    item_bytes: int = 4 * 1024**2
+    depth: int = 64
     document_bytes: int = 64 * 1024**2
 
 
@@ -51,25 +54,23 @@ class Metered:
         self._file = file
         self._limits = limits
         self._item_bytes = 0
-        self._item_brackets = 0
+        self._depth = Depth()
         self.bytes_read = 0
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes.
 
         Raises:
-            ArchiveRefused: The file or the item is too large.
+            ArchiveRefused: The file or the item is too large, or nested too deeply.
         """
         data = self._file.read(size)
         if not self.bytes_read:
             data = data.removeprefix(_BYTE_ORDER_MARK)
         self.bytes_read += len(data)
         self._item_bytes += len(data)
-        self._item_brackets += data.count(b"[") + data.count(b"{")
-        self._item_brackets -= data.count(b"]") + data.count(b"}")
         if self.bytes_read > self._limits.bytes or self._item_bytes > self._limits.item_bytes:
             raise ArchiveRefused(_TOO_LARGE)
-        if self._item_brackets > self._limits.item_brackets:
+        if self._depth.deepest(data) > self._limits.depth:
             raise ArchiveRefused("The file is nested too deeply; nothing was changed.")
         return data
 
@@ -87,7 +88,30 @@ class Metered:
 
     def start_item(self) -> None:
         """What was read until now belonged to earlier items."""
-        self._item_bytes = self._item_brackets = 0
+        self._item_bytes = 0
+
+
+class Depth:
+    """How deep JSON is nested, before a parser sees it; counts brackets outside of texts."""
+
+    def __init__(self) -> None:
+        self._now = 0
+        self._in_text = False
+        self._escaped = False
+
+    def deepest(self, data: bytes) -> int:
+        """The deepest place of the next bytes."""
+        if not data:
+            return self._now
+        data = data[self._escaped :]
+        self._escaped = (len(data) - len(data.rstrip(b"\\"))) % 2 == 1
+        pieces = data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+        outside = b"".join(pieces[self._in_text :: 2])
+        self._in_text ^= len(pieces) % 2 == 0
+        steps = map(_STEP.__getitem__, outside.translate(None, _NO_BRACKETS))
+        depths = list(accumulate(steps, initial=self._now))
+        self._now = depths[-1]
+        return max(depths)
 
 
 @contextmanager
