@@ -416,6 +416,11 @@ class TestBounds:
         discord(file, post("x" * 500_000))
         self.refused(DiscordExport(file, limits=Limits(item_bytes=200_000)))
 
+    def test_the_bound_is_of_each_message_and_not_of_all(self, file):
+        records = [post("x" * 900, id=str(number)) for number in range(1_000)]
+        discord(file, *records)
+        assert len(said(DiscordExport(file, limits=Limits(item_bytes=200_000)))) == 1_000
+
     @pytest.mark.parametrize("bracket", ["[", '{"a":'])
     def test_nesting_without_end(self, file, bracket):
         discord(file, post())

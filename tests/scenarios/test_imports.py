@@ -1,13 +1,15 @@
 """Promise: what was said elsewhere is found here, under its author's name, and can be forgotten."""
 
 import json
+from contextlib import aclosing
 
 import pytest
 
 from bots.imports.importing import Import, format_of
-from bots.operations import agent_scope
+from bots.operations import Operations, agent_scope
 from bots.routing import Origin, scope_of
 from engine.config import EngineConfig
+from engine.errors import ArchiveRefused
 from engine.testing import FixedClock, call
 from storage.sqlite.store import SqliteStore
 from tests.bots.processes import is_one_plain_sentence, membot
@@ -31,6 +33,42 @@ async def store(tmp_path):
     store = await SqliteStore.open(tmp_path / "membot.db", embedder=None, now=FixedClock())
     yield store
     await store.close()
+
+
+def long_channel(file, count=2_500):
+    """A channel of more than two portions."""
+    discord_file(file)
+    document = json.loads(file.read_text())
+    post = document["messages"][0]
+    document["messages"] = [{**post, "id": str(number)} for number in range(count)]
+    file.write_text(json.dumps(document))
+    return file
+
+
+class TestAnImportThatIsCutOff:
+    async def test_goes_on_when_it_is_repeated(self, store, tmp_path):
+        file = long_channel(tmp_path / "export.json")
+        reading = Import(store, format_of(file), file, None, FixedClock())
+        async with aclosing(reading.store(dry_run=False)) as steps:
+            done, total = await anext(steps)
+        assert 0 < done < total
+        assert (await store.counts(agent_scope(ROOM))).messages == 1_000
+        await bring_in(store, file)
+        assert (await store.counts(agent_scope(ROOM))).messages == 2_500
+
+    async def test_a_file_cut_off_changes_nothing(self, store, tmp_path):
+        file = long_channel(tmp_path / "export.json")
+        file.write_bytes(file.read_bytes()[:-5])
+
+        async def show(_, steps):
+            return [step async for step in steps]
+
+        operations = Operations(store, FixedClock())
+        with pytest.raises(ArchiveRefused, match="nothing was changed"):
+            await operations.import_export(
+                file, format_of(file), key=None, dry_run=False, show=show
+            )
+        assert await store.agents() == []
 
 
 class TestAModelThatSearches:
@@ -78,10 +116,9 @@ class TestTheShell:
         for file in tmp_path.glob("membot.db*"):
             assert b"zebra" not in file.read_bytes()
 
-    async def test_a_file_cut_off_changes_nothing(self, tmp_path):
+    async def test_a_damaged_file_gets_one_sentence(self, tmp_path):
         file = discord_file(tmp_path / "export.json")
         file.write_bytes(file.read_bytes()[:-5])
         read = await membot(tmp_path, "import", str(file))
         assert read.code == 2
         assert is_one_plain_sentence(read.err)
-        assert ROOM not in (await membot(tmp_path, "agents", "--json")).out

@@ -74,6 +74,17 @@ class TestWhatIsStored:
         assert await texts(store) == []
 
 
+class TestBesideARunningBot:
+    async def test_what_another_process_imports_is_found_at_once(self, store, opener):
+        await talk(store, "zebra live", scope=room())
+        assert len(await texts(store)) == 2
+        shell = await opener()
+        await add(shell, portion(said(1)))
+        await shell.close()
+        await talk(store, "zebra again", scope=room())
+        assert {"zebra live", "zebra again", "the zebra eats hay 1"} <= set(await texts(store))
+
+
 class TestOnce:
     async def test_a_repeat_adds_nothing(self, store):
         what = portion(said(1), said(2), passages=(passage(source_key="letta:1"),))
