@@ -3,7 +3,7 @@
 An adapter converts in, hands over, converts out. It decides nothing about memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -21,6 +21,14 @@ class Inbox(Protocol):
 
     async def stop(self, scope: Scope) -> int:
         """Cancel the unfinished turns of the scope's conversation; how many there were."""
+        ...
+
+    async def edit(self, tenant: str, source_key: str, text: str) -> bool:
+        """Follow an edit; whether it changed anything that is remembered."""
+        ...
+
+    async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
+        """Follow deletions; how many of the messages were remembered."""
         ...
 
 

@@ -9,12 +9,13 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from engine import notices
 from engine.agent import Reception
 from engine.approvals import Approvals, Decision
+from engine.changes import Changes
 from engine.config import EngineConfig
 from engine.errors import MembotError, ModelUnavailable, StaleTurn, StoreUnavailable
 from engine.hooks import TurnFinished
@@ -62,6 +63,9 @@ class Dispatcher:
         self._approvals = approvals
         self._bounds = config.dispatch
         self._reception = Reception(config=config, counter=ports.counter, now=ports.now)
+        self._changes = Changes(
+            store=ports.store, counter=ports.counter, config=config, now=ports.now
+        )
         self._now = ports.now
         self.scheduler = Scheduler(
             store=ports.store,
@@ -121,6 +125,14 @@ class Dispatcher:
         if running and running[0].scope.conversation_id == scope.conversation_id:
             running[1].cancel()
         return cancelled
+
+    async def edit(self, tenant: str, source_key: str, text: str) -> bool:
+        """Follow an edit on the platform, without a turn; whether it changed anything."""
+        return await self._changes.edit(tenant, source_key, text)
+
+    async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
+        """Follow deletions on the platform, without a turn; how many messages were known."""
+        return await self._changes.delete(tenant, source_keys)
 
     async def wait_turn(self, turn_id: str) -> TurnResult:
         """Wait until a turn that this process accepted has ended."""

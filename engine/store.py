@@ -239,6 +239,30 @@ class ApprovalStore(Protocol):
         ...
 
 
+class ChangeStore(Protocol):
+    """What people change on the platform after they have said it."""
+
+    async def find_message(self, tenant: str, source_key: str) -> Message | None:
+        """What a person said, by its platform's key, or None when it is not remembered."""
+        ...
+
+    async def edit_message(self, message: Message, text: str, notice: Message) -> bool:
+        """Give a message another text, append the notice to its queue; whether it had another.
+
+        Search finds the new text alone; what models were sent of the message stays as it was.
+        """
+        ...
+
+    async def delete_messages(
+        self, deleted: Sequence[tuple[Message, Message]], at: datetime
+    ) -> None:
+        """Unlearn messages with all that came of them: answers, notes, summaries, schedules.
+
+        A queue that held one gets the notice that comes with it.
+        """
+        ...
+
+
 class ScheduleStore(Protocol):
     """Events to come: scheduled messages and timed heartbeats."""
 
@@ -393,7 +417,16 @@ class ImportStore(Protocol):
         ...
 
 
-class Store(TurnStore, ToolStore, DocumentStore, OutboxStore, OperatorStore, ImportStore, Protocol):
+class Store(
+    TurnStore,
+    ToolStore,
+    ChangeStore,
+    DocumentStore,
+    OutboxStore,
+    OperatorStore,
+    ImportStore,
+    Protocol,
+):
     """The whole port; SQLite implements it, and every later database passes the same tests."""
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from engine.tools import ToolResult
 
 ALERT, REMINDER, FAILED, ANSWERED = "system_alert", "reminder", "tool_failed", "tool_result"
 HEARTBEAT, TIMER = "heartbeat", "timer"
-_AWAITED: tuple[EventKind, ...] = ("user_message", "file_upload", "timer")
+_AWAITED: tuple[EventKind, ...] = ("user_message", "file_upload", "timer", "approval")
 
 
 def is_awaited(kind: EventKind) -> bool:

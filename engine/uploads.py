@@ -6,7 +6,7 @@ Which files wait is in the database, so that a restart loses none. A file that w
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -37,6 +37,14 @@ class EventInbox(Protocol):
 
     async def stop(self, scope: Scope) -> int:
         """Cancel the unfinished turns of the scope's conversation; how many there were."""
+        ...
+
+    async def edit(self, tenant: str, source_key: str, text: str) -> bool:
+        """Follow an edit; whether it changed anything that is remembered."""
+        ...
+
+    async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
+        """Follow deletions; how many of the messages were remembered."""
         ...
 
 
@@ -92,6 +100,14 @@ class Uploads:
     async def stop(self, scope: Scope) -> int:
         """Cancel the unfinished turns of the scope's conversation; how many there were."""
         return await self._inbox.stop(scope)
+
+    async def edit(self, tenant: str, source_key: str, text: str) -> bool:
+        """Follow an edit; whether it changed anything that is remembered."""
+        return await self._inbox.edit(tenant, source_key, text)
+
+    async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
+        """Follow deletions; how many of the messages were remembered."""
+        return await self._inbox.delete(tenant, source_keys)
 
     async def close(self) -> None:
         """Stop at once; what was being read is read at the next start."""

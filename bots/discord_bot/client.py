@@ -14,7 +14,15 @@ import discord
 from bots.adapter import CommandRunner, CommandSpec, Inbox
 from bots.discord_bot.commands import CommandMenu
 from bots.discord_bot.desk import CommandDesk
-from bots.discord_bot.inbound import Place, event_of, place_in_guild, reception_of
+from bots.discord_bot.inbound import (
+    Place,
+    event_of,
+    place_in_guild,
+    reception_of,
+    source_key,
+    tenant_of,
+    text_of,
+)
 from bots.discord_bot.threads import EngagedThreads
 from bots.routing import wants_answer
 from engine.records import IncomingEvent
@@ -92,6 +100,28 @@ class MembotClient(discord.Client):
             event = await self._event_from(message)
             if event is not None:
                 await self._inbox.submit(event)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Follow an edit of what people see; one that Discord keeps from us has no text."""
+        message = payload.message
+        async with self._in_order.setdefault(message.channel.id, asyncio.Lock()):
+            text = text_of(message, self.user.id) if self.user else ""
+            if text:
+                key = source_key(payload.channel_id, payload.message_id)
+                await self._inbox.edit(tenant_of(payload.guild_id), key, text)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Follow a deletion."""
+        await self._deleted(payload.guild_id, payload.channel_id, [payload.message_id])
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Follow a moderator's deletion of many."""
+        await self._deleted(payload.guild_id, payload.channel_id, sorted(payload.message_ids))
+
+    async def _deleted(self, guild: int | None, channel: int, messages: Sequence[int]) -> None:
+        async with self._in_order.setdefault(channel, asyncio.Lock()):
+            keys = [source_key(channel, message) for message in messages]
+            await self._inbox.delete(tenant_of(guild), keys)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Our buttons; the commands go through the tree."""

@@ -57,6 +57,16 @@ def place_in_guild(guild_id: int, channel: discord.Thread | discord.abc.GuildCha
     return Place(guild=guild_id, room=channel.id, name=f"#{name}")
 
 
+def tenant_of(guild_id: int | None) -> str:
+    """The tenant of a guild, or that of direct messages."""
+    return f"discord:{EVERY_GUILD if guild_id is None else guild_id}"
+
+
+def source_key(channel_id: int, message_id: int) -> str:
+    """Key of a message, by which it is found again when it is edited or deleted."""
+    return f"discord:{channel_id}/{message_id}"
+
+
 def text_of(message: discord.Message, bot_id: int) -> str:
     """What people see of a message, without the bot's own mention."""
     members = {user.id: clean_name(user.display_name) for user in message.mentions}
@@ -95,7 +105,7 @@ def event_of(message: discord.Message, place: Place, bot_id: int) -> IncomingEve
     people = dict.fromkeys(user.id for user in message.mentions if user.id != bot_id)
     return IncomingEvent(
         event_id=f"discord:message:{number}",
-        source_key=f"discord:{channel}/{number}",
+        source_key=source_key(message.channel.id, message.id),
         scope=scope,
         place=place_of(scope),
         place_name=place.name,

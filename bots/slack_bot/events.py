@@ -104,6 +104,45 @@ def read_message(body: Mapping[str, Any], me: Identity) -> SlackMessage | None:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackChange:
+    """A message that was edited, or deleted: then it has no text."""
+
+    team: str
+    channel: str
+    ts: str
+    text: str | None
+
+    @property
+    def tenant(self) -> str:
+        """Whose memory may hold the message."""
+        return f"slack:{self.team}"
+
+    @property
+    def source_key(self) -> str:
+        """Key of the message."""
+        return source_key(self.team, self.channel, self.ts)
+
+
+def read_change(body: Mapping[str, Any], me: Identity) -> SlackChange | None:
+    """The change of a message's words in an ``event_callback``, or None when it is none.
+
+    Source: https://docs.slack.dev/reference/events/message/message_changed (and message_deleted);
+    a deleted message with replies is changed into a tombstone.
+    """
+    event = body.get("event") or {}
+    team, channel = str(body.get("team_id") or me.team), str(event.get("channel") or "")
+    if event.get("subtype") == "message_deleted" and event.get("deleted_ts"):
+        return SlackChange(team=team, channel=channel, ts=event["deleted_ts"], text=None)
+    now, before = event.get("message") or {}, event.get("previous_message") or {}
+    if event.get("subtype") != "message_changed" or not now.get("ts"):
+        return None
+    text = None if now.get("subtype") == "tombstone" else str(now.get("text") or "")
+    if text is not None and text == before.get("text"):
+        return None  # a link was unfolded, or a thread has begun
+    return SlackChange(team=team, channel=channel, ts=now["ts"], text=text)
+
+
 def _from_person(event: Mapping[str, Any], me: Identity) -> bool:
     by_bot = event.get("bot_id") or event.get("bot_profile") or event.get("user") == "USLACKBOT"
     return bool(

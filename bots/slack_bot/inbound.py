@@ -9,7 +9,7 @@ from bots.routing import Reception, place_of, principal_key, wants_answer
 from bots.slack_bot.activity import Activity
 from bots.slack_bot.commands import Commands
 from bots.slack_bot.directory import Directory
-from bots.slack_bot.events import SlackMessage, read_message
+from bots.slack_bot.events import SlackChange, SlackMessage, read_change, read_message
 from bots.slack_bot.identity import Identity
 from bots.slack_bot.render import people_in, readable, without_mention
 from bots.slack_bot.threads import Threads
@@ -35,6 +35,9 @@ class Inbound:
 
     async def receive(self, body: Mapping[str, Any], me: Identity) -> None:
         """Take one event; it may be acknowledged when this returns, and must not when it raises."""
+        if change := read_change(body, me):
+            await self._follow(change, me)
+            return
         message = read_message(body, me)
         if message is None:
             return
@@ -44,6 +47,14 @@ class Inbound:
         if self._commands.take_words(message, text):
             return
         await self._hand_over(await self._event(message, text), message)
+
+    async def _follow(self, change: SlackChange, me: Identity) -> None:
+        if change.text is None:
+            await self._inbox.delete(change.tenant, [change.source_key])
+            return
+        text = without_mention(change.text, me.user)
+        names = await self._directory.names(people_in(text))
+        await self._inbox.edit(change.tenant, change.source_key, readable(text, names))
 
     async def _reception(self, message: SlackMessage, text: str, me: Identity) -> Reception:
         mentions_bot = me.user in people_in(message.text)

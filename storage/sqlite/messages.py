@@ -21,6 +21,7 @@ __all__ = [
     "of_turn",
     "queue",
     "remove",
+    "reword",
     "under_way",
 ]
 
@@ -96,6 +97,25 @@ def last_heard(connection: sqlite3.Connection, agent_id: str, author: str) -> da
         "SELECT max(sent_at) FROM messages WHERE author = ? AND agent_id = ?", (author, agent_id)
     ).fetchone()
     return from_text(row[0]) if row[0] else None
+
+
+def reword(connection: sqlite3.Connection, indexes: Indexes, message: Message, text: str) -> bool:
+    """Give a message another text, to people and to search; whether it had another.
+
+    What models are sent stays as it was, so that no prefix changes.
+    """
+    row = connection.execute(
+        "UPDATE messages SET text = :text WHERE id = :id AND agent_id = :agent "
+        "AND text <> :text RETURNING *",
+        {"text": text, "id": message.id, "agent": message.scope.agent_id},
+    ).fetchone()
+    if row is None:
+        return False
+    reworded = from_row(row, message.scope)
+    indexes.recall.remove(connection, [reworded.seq])
+    if reworded.searchable and text:
+        indexes.recall.add(connection, [_indexed(reworded, reworded.seq)])
+    return True
 
 
 def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple[Message, ...]:

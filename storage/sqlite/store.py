@@ -10,6 +10,7 @@ from storage.embedder import Embedder
 from storage.sqlite.answering import Outbox, Turns
 from storage.sqlite.approving import Approving
 from storage.sqlite.archival_index import ArchivalIndex
+from storage.sqlite.changing import Changing
 from storage.sqlite.database import Database, Synchronous
 from storage.sqlite.embedding import EmbeddingIndexer
 from storage.sqlite.importing import Importing
@@ -27,7 +28,7 @@ _CACHE_BYTES = 256 * 1024 * 1024
 
 
 class SqliteStore(
-    Turns, Approving, Memories, Loading, Scheduling, Outbox, Operating, Keeping, Importing
+    Turns, Approving, Memories, Loading, Scheduling, Changing, Outbox, Operating, Keeping, Importing
 ):
     """Everything the bot remembers, in one file; made by `open`."""
 

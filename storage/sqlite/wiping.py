@@ -7,7 +7,7 @@ from storage.sqlite import messages, passages, summaries
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.search_rows import agent_state, drop_agent
 
-__all__ = ["delete_agent", "empty_conversations", "scrub"]
+__all__ = ["delete_agent", "empty_conversations", "empty_log", "scrub"]
 
 _COUNTED = (
     "conversations", "blocks", "block_versions", "summaries", "events", "turns", "outbox",
@@ -72,5 +72,10 @@ def empty_conversations(connection: sqlite3.Connection, agent_id: str) -> dict[s
 def scrub(connection: sqlite3.Connection) -> bool:
     """Rewrite the file without free space and empty the log; whether the log is empty now."""
     connection.execute("VACUUM")
+    return empty_log(connection)
+
+
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Bring the log into the file and empty it; whether it is empty now."""
     row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not row[0]

@@ -16,6 +16,9 @@ SEARCH += ("search_vectors",)
 # Statements that span agents on purpose: file, function and why.
 ALLOWED = {
     ("forgetting.py", None): "a person speaks to many agents",
+    ("unlearning.py", None): "a person speaks to many agents",
+    ("changes.py", "find"): "a platform names a message by its own key, within its tenant",
+    ("changes.py", "_traces"): "what has the key of a message, and the turns of that",
     ("archive_in.py", "_free_id"): "ids are unique over all agents; nothing is read but that",
     ("messages.py", "_move_to_end:sqlite_sequence"): "the next number of the table, not a message",
     ("search_rows.py", "<module>"): "texts that wait to be embedded; every word holds the agent",

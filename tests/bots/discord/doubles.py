@@ -31,6 +31,7 @@ class RecordingInbox:
 
     def __init__(self):
         self.events = []
+        self.changes = []
         self.failure = None
         self._changed = asyncio.Condition()
 
@@ -44,6 +45,14 @@ class RecordingInbox:
 
     async def stop(self, scope):
         return 0
+
+    async def edit(self, tenant, source_key, text):
+        self.changes.append((tenant, source_key, text))
+        return True
+
+    async def delete(self, tenant, source_keys):
+        self.changes += [(tenant, key, None) for key in source_keys]
+        return len(source_keys)
 
     async def has(self, count):
         async with self._changed, asyncio.timeout(20):

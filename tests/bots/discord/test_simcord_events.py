@@ -3,6 +3,7 @@
 import json
 import logging
 
+import discord
 import pytest
 from simcord.enums import MessageType
 
@@ -227,3 +228,45 @@ class TestPrivacy:
         plain = make_adapter().new_client().intents
         assert {name for name, on in plain if on} == {"guilds", "guild_messages", "dm_messages"}
         assert adapter.new_client().intents.message_content
+
+
+class TestChanges:
+    async def test_an_edit_is_followed_in_words_that_people_see(
+        self, guild, general, ada, bob, me, inbox
+    ):
+        message = await ada.send(general, f"{me} meet me at five")
+        await ada.edit(message, f"{me} meet {bob.mention} at six")
+        [event] = inbox.events
+        assert inbox.changes == [
+            (f"discord:{guild.id}", event.source_key, "meet @Bob at six"),
+        ]
+
+    async def test_an_edit_in_a_direct_message_is_the_persons_in_every_guild(
+        self, simcord_env, inbox
+    ):
+        ada = simcord_env.create_user("ada")
+        message = await ada.send_dm("Hello")
+        await ada.edit(message, "Hello!")
+        assert inbox.changes == [("discord:*", inbox.events[0].source_key, "Hello!")]
+
+    async def test_an_edit_whose_words_discord_keeps_from_us_is_left_alone(
+        self, general, ada, me, inbox
+    ):
+        message = await ada.send(general, f"{me} hello")
+        await ada.edit(message, "")
+        assert inbox.changes == []
+
+    async def test_a_deletion_is_followed(self, guild, general, ada, me, inbox):
+        message = await ada.send(general, f"{me} my secret")
+        await ada.delete(message)
+        assert inbox.changes == [(f"discord:{guild.id}", inbox.events[0].source_key, None)]
+
+    async def test_a_deletion_of_many_is_one(self, adapter, simcord_env, inbox):
+        payload = discord.RawBulkMessageDeleteEvent(
+            {"ids": ["11", "12"], "channel_id": "5", "guild_id": "1"}
+        )
+        await simcord_env.bot.on_raw_bulk_message_delete(payload)
+        assert inbox.changes == [
+            ("discord:1", "discord:5/11", None),
+            ("discord:1", "discord:5/12", None),
+        ]

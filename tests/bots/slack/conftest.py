@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -39,6 +39,7 @@ class RecordingInbox:
 
     def __init__(self, slack: SlackServer) -> None:
         self.events: list[IncomingEvent] = []
+        self.changes: list[tuple[str, str, str | None]] = []
         self.outcomes: list[str] = []
         self.stopped: list[Scope] = []
         self.broken = False
@@ -58,6 +59,14 @@ class RecordingInbox:
         if known:
             return Acceptance(outcome="duplicate")
         return Acceptance(outcome="queued", turn_id=f"turn-{len(self.events)}")
+
+    async def edit(self, tenant: str, source_key: str, text: str) -> bool:
+        self.changes.append((tenant, source_key, text))
+        return True
+
+    async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
+        self.changes += [(tenant, key, None) for key in source_keys]
+        return len(source_keys)
 
     async def stop(self, scope: Scope) -> int:
         self.stopped.append(scope)

@@ -270,3 +270,40 @@ class TestTimeZones:
         await bot.say("hello")
         await bot.say("hello", user="U404")
         assert [event.timezone for event in bot.inbox.events] == ["Europe/Berlin", None]
+
+
+class TestChanges:
+    def change(self, slack, said, **fields):
+        return slack.event({"type": "message", "channel": said["channel"], **fields})
+
+    async def edit(self, bot, slack, said, text, **more):
+        now = {**said, "text": text, "edited": {"user": said["user"]}, **more}
+        changed = {"subtype": "message_changed", "hidden": True, "message": now}
+        await bot.take(self.change(slack, said, **changed, previous_message=said, ts=slack.ts()))
+
+    async def test_an_edit_is_followed_in_words_that_people_see(self, bot, slack):
+        said = await mention(bot)
+        await self.edit(
+            bot, slack, said, "<@UBOT> meet <@U2> at <https://a.example|the pub> &amp; eat"
+        )
+        key = bot.inbox.events[0].source_key
+        assert bot.inbox.changes[0][:2] == ("slack:T1", key)
+        assert bot.inbox.changes[0][2].startswith("meet @")
+        assert bot.inbox.changes[0][2].endswith("at the pub (https://a.example) & eat")
+        assert len(bot.inbox.events) == 1
+
+    async def test_a_link_that_unfolds_is_no_edit(self, bot, slack):
+        said = await bot.say("see https://a.example")
+        await self.edit(bot, slack, said, said["text"], attachments=[{"text": "a page"}])
+        assert bot.inbox.changes == []
+
+    async def test_a_deletion_is_followed(self, bot, slack):
+        said = await bot.say("my secret")
+        gone = {"subtype": "message_deleted", "hidden": True, "deleted_ts": said["ts"]}
+        await bot.take(self.change(slack, said, **gone, previous_message=said, ts=slack.ts()))
+        assert bot.inbox.changes == [("slack:T1", bot.inbox.events[0].source_key, None)]
+
+    async def test_a_tombstone_is_a_deletion(self, bot, slack):
+        said = await bot.say("my secret, which was answered in a thread")
+        await self.edit(bot, slack, said, "This message was deleted.", subtype="tombstone")
+        assert bot.inbox.changes == [("slack:T1", bot.inbox.events[0].source_key, None)]

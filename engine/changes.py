@@ -1,0 +1,80 @@
+"""What people change on the platform after they have said it, and how memory follows.
+
+No turn is started: the agent sees it when it is next spoken to.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from ulid import ULID
+
+from engine.config import EngineConfig
+from engine.context_window import cut_text
+from engine.events import DELETED, EDITED, changed_payload, whole_characters
+from engine.records import Message
+from engine.store import ChangeStore
+from engine.tokens import TokenCounter
+
+
+class Changes:
+    """Follows edits and deletions.
+
+    Args:
+        store: Where messages are.
+        counter: Counts what a change takes in the prompt.
+        config: Sizes and time zone.
+        now: The clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ChangeStore,
+        counter: TokenCounter,
+        config: EngineConfig,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._counter = counter
+        self._config = config
+        self._now = now
+
+    async def edit(self, tenant: str, source_key: str, text: str) -> bool:
+        """Remember a message with another text; whether that changed anything."""
+        text = whole_characters(text)
+        message = await self._store.find_message(tenant, source_key)
+        if message is None or message.text == text:
+            return False
+        return await self._store.edit_message(message, text, await self._notice(message, text))
+
+    async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
+        """Forget messages with all that came of them; how many were known."""
+        found = [await self._store.find_message(tenant, key) for key in source_keys]
+        known = [(item, await self._notice(item, None)) for item in found if item]
+        if known:
+            await self._store.delete_messages(known, self._now())
+        return len(known)
+
+    async def _notice(self, message: Message, text: str | None) -> Message:
+        """What a queue is told; without the new text, that there is none any more."""
+        now = self._now()
+        shown = None if text is None else cut_text(text, self._config.memory.message_chars)
+        payload = changed_payload(message, shown, now, self._config.timezone)
+        (tokens,) = await self._counter.count([payload])
+        number = str(ULID.from_datetime(now))
+        return Message(
+            id=number,
+            scope=message.scope,
+            turn_id=number if text is None else message.turn_id,
+            role="user",
+            kind=DELETED if text is None else EDITED,
+            author=message.author,
+            author_name=message.author_name,
+            text="",
+            payload=payload,
+            tokens=tokens,
+            source_key=None if text is None else message.source_key,
+            place=message.place,
+            sent_at=now,
+            searchable=False,
+        )

@@ -1,0 +1,293 @@
+"""Takes messages, and all that was made of them, out of every memory that holds some of it.
+
+Every function here spans agents on purpose: a person speaks to many.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from storage.erasure import PastValue, cleaned, holds_words, unquoted
+from storage.sqlite import accounts, messages, passages
+from storage.sqlite.indexes import Indexes
+from storage.sqlite.instants import to_text
+
+__all__ = ["Traces", "column", "unlearn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """Where a person, or a message, left something.
+
+    Attributes:
+        keys: Their principal keys, as JSON for ``json_each``.
+        turns: Turns they triggered, and ``sources`` what they sent, both as JSON.
+        texts: What they said and what was answered.
+        rows: Their messages, and the bot's in their turns: agent, conversation, seq.
+    """
+
+    keys: str
+    turns: str
+    sources: str
+    names: frozenset[str]
+    texts: frozenset[str]
+    rows: Sequence[Any]
+
+    def quotes(self, name: str, text: str) -> bool:
+        """Whether a quote of this name and text is of them or of an answer to them."""
+        cut = text.rstrip("….")
+        return name in self.names or any(cut in said for said in self.texts if cut)
+
+    def values(self) -> dict[str, str]:
+        """Parameters of the statements below."""
+        return {"keys": self.keys, "turns": self.turns, "sources": self.sources}
+
+
+def unlearn(
+    connection: sqlite3.Connection, indexes: Indexes, traces: Traces, at: datetime
+) -> Counter[str]:
+    """Remove what the traces lead to; how much, by table."""
+    removed: Counter[str] = Counter()
+    agents = {row["agent_id"] for row in traces.rows}
+    agents |= _stop_turns(connection, traces)
+    removed["summaries"] += _drop_summaries(connection, traces, at)
+    removed["messages"] += messages.remove(connection, indexes, [row["seq"] for row in traces.rows])
+    removed["quotes"] += _drop_quotes(connection, agents, traces)
+    removed["passages"] += _drop_passages(connection, indexes, agents, traces)
+    removed.update(_clean_blocks(connection, traces, agents, at))
+    removed.update(_drop_rest(connection, traces))
+    for agent_id in agents:
+        accounts.count_again(connection, agent_id)
+    indexes.purge(connection)
+    return removed
+
+
+def column(connection: sqlite3.Connection, query: str, values: dict[str, str]) -> list[Any]:
+    """The first column of what a query finds."""
+    return [row[0] for row in connection.execute(query, values)]
+
+
+def _stop_turns(connection: sqlite3.Connection, traces: Traces) -> set[str]:
+    """Put running turns of the agents back: what they have read is no longer so."""
+    agents = {row["agent_id"] for row in traces.rows}
+    agents |= set(
+        column(
+            connection,
+            "SELECT agent_id FROM turns WHERE id IN (SELECT value FROM json_each(:turns)) "
+            "UNION SELECT agent_id FROM blocks "
+            "WHERE owner IN (SELECT value FROM json_each(:keys)) "
+            "UNION SELECT agent_id FROM block_versions "
+            "WHERE author IN (SELECT value FROM json_each(:keys)) "
+            "UNION SELECT agent_id FROM passages "
+            "WHERE author IN (SELECT value FROM json_each(:keys))",
+            {"turns": traces.turns, "keys": traces.keys},
+        )
+    )
+    connection.execute(
+        "UPDATE turns SET state = 'queued' WHERE state = 'running' "
+        "AND agent_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(sorted(agents)),),
+    )
+    return agents
+
+
+def _drop_summaries(connection: sqlite3.Connection, traces: Traces, at: datetime) -> int:
+    """Summaries that covered their messages go; those being made now will be refused."""
+    first: dict[str, int] = {}
+    for row in traces.rows:
+        known = first.get(row["conversation_id"], row["seq"])
+        first[row["conversation_id"]] = min(known, row["seq"])
+    dropped = 0
+    for conversation_id, seq in first.items():
+        dropped += connection.execute(
+            "DELETE FROM summaries WHERE conversation_id = ? AND through_seq >= ?",
+            (conversation_id, seq),
+        ).rowcount
+        connection.execute(
+            "UPDATE conversations SET erased_at = ? WHERE conversation_id = ?",
+            (to_text(at), conversation_id),
+        )
+    return dropped
+
+
+def _drop_quotes(connection: sqlite3.Connection, agents: Iterable[str], traces: Traces) -> int:
+    """Quotes of them in what other people sent."""
+    dropped = 0
+    for agent_id in agents:
+        rows = connection.execute(
+            "SELECT seq, payload FROM messages WHERE agent_id = ? "
+            "AND instr(payload, 'in_reply_to') > 0",
+            (agent_id,),
+        ).fetchall()
+        for row in rows:
+            payload = unquoted(row["payload"], traces.quotes)
+            if payload != row["payload"]:
+                connection.execute(
+                    "UPDATE messages SET payload = ? WHERE seq = ?", (payload, row["seq"])
+                )
+                dropped += 1
+        _drop_event_quotes(connection, agent_id, traces.quotes)
+    return dropped
+
+
+def _drop_event_quotes(
+    connection: sqlite3.Connection, agent_id: str, is_theirs: Callable[[str, str], bool]
+) -> None:
+    rows = connection.execute(
+        "SELECT event_id, details FROM events WHERE agent_id = ? "
+        "AND json_extract(details, '$.quote') IS NOT NULL",
+        (agent_id,),
+    ).fetchall()
+    for row in rows:
+        details = json.loads(row["details"])
+        if is_theirs(details["quote"]["author_name"], details["quote"]["text"]):
+            details["quote"] = None
+            connection.execute(
+                "UPDATE events SET details = ? WHERE event_id = ?",
+                (json.dumps(details, ensure_ascii=False), row["event_id"]),
+            )
+
+
+def _drop_passages(
+    connection: sqlite3.Connection, indexes: Indexes, agents: set[str], traces: Traces
+) -> int:
+    """Passages from them, and those of the memory agent that repeat their words."""
+    rows = connection.execute(
+        "SELECT seq, id, agent_id FROM passages "
+        "WHERE author IN (SELECT value FROM json_each(:keys)) "
+        "OR source_key IN (SELECT value FROM json_each(:sources)) "
+        "OR turn_id IN (SELECT value FROM json_each(:turns))",
+        traces.values(),
+    ).fetchall()
+    for agent_id in agents:
+        rows += [
+            row
+            for row in connection.execute(
+                "SELECT seq, id, agent_id, text FROM passages WHERE agent_id = ? "
+                "AND document_id IS NULL AND (author IS NULL OR instr(author, '/') = 0)",
+                (agent_id,),
+            )
+            if holds_words(row["text"], traces.texts)
+        ]
+    seqs = {row["seq"]: row for row in rows}
+    agents |= {row["agent_id"] for row in rows}
+    connection.executemany(
+        "UPDATE passages SET superseded_by = NULL WHERE superseded_by = ?",
+        ((row["id"],) for row in seqs.values()),
+    )
+    return passages.remove(connection, indexes, list(seqs))
+
+
+def _clean_blocks(
+    connection: sqlite3.Connection, traces: Traces, agents: set[str], at: datetime
+) -> dict[str, int]:
+    """Their own blocks go; from others go the lines that came from them."""
+    own = connection.execute(
+        "DELETE FROM blocks WHERE owner IN (SELECT value FROM json_each(:keys)) OR label IN "
+        "(SELECT 'human:' || value FROM json_each(:keys)) RETURNING agent_id, label",
+        traces.values(),
+    ).fetchall()
+    connection.executemany(
+        "DELETE FROM block_versions WHERE agent_id = ? AND label = ?",
+        ((row["agent_id"], row["label"]) for row in own),
+    )
+    touched = connection.execute(
+        "SELECT DISTINCT agent_id, label FROM block_versions "
+        "WHERE author IN (SELECT value FROM json_each(:keys)) "
+        "OR source_key IN (SELECT value FROM json_each(:sources)) "
+        "OR turn_id IN (SELECT value FROM json_each(:turns))",
+        traces.values(),
+    ).fetchall()
+    agents |= {row["agent_id"] for row in [*own, *touched]}
+    versions = sum(
+        _clean_block(connection, row["agent_id"], row["label"], traces, at) for row in touched
+    )
+    return {"blocks": len(own), "block_versions": versions}
+
+
+def _clean_block(
+    connection: sqlite3.Connection, agent_id: str, label: str, traces: Traces, at: datetime
+) -> int:
+    rows = connection.execute(
+        "SELECT id, value, (author IN (SELECT value FROM json_each(:keys)) "
+        "OR source_key IN (SELECT value FROM json_each(:sources)) "
+        "OR turn_id IN (SELECT value FROM json_each(:turns))) IS TRUE AS theirs "
+        "FROM block_versions WHERE agent_id = :agent AND label = :label ORDER BY version",
+        {**traces.values(), "agent": agent_id, "label": label},
+    ).fetchall()
+    values = cleaned([PastValue(row["value"], bool(row["theirs"])) for row in rows])
+    connection.executemany(
+        "UPDATE block_versions SET value = ? WHERE id = ?",
+        ((value, row["id"]) for row, value in zip(rows, values, strict=True)),
+    )
+    removed = connection.executemany(
+        "DELETE FROM block_versions WHERE id = ?", ((row["id"],) for row in rows if row["theirs"])
+    ).rowcount
+    if values[-1] != rows[-1]["value"]:
+        _write_cleaned(connection, agent_id, label, values[-1], to_text(at))
+    return max(removed, 0)
+
+
+def _write_cleaned(
+    connection: sqlite3.Connection, agent_id: str, label: str, value: str, now: str
+) -> None:
+    """A new version, so that a turn which has read the old one is told."""
+    connection.execute(
+        "UPDATE blocks SET value = ?, version = version + 1, updated_at = ? "
+        "WHERE agent_id = ? AND label = ?",
+        (value, now, agent_id, label),
+    )
+    connection.execute(
+        "INSERT INTO block_versions (agent_id, tenant, label, version, value, operation, at) "
+        "SELECT agent_id, tenant, label, version, value, 'forget', updated_at FROM blocks "
+        "WHERE agent_id = ? AND label = ?",
+        (agent_id, label),
+    )
+
+
+_REST = {
+    "documents": (
+        "DELETE FROM documents WHERE author IN (SELECT value FROM json_each(:keys)) "
+        "OR source_key IN (SELECT value FROM json_each(:sources))"
+    ),
+    "outbox": "DELETE FROM outbox WHERE speaker IN (SELECT value FROM json_each(:keys))",
+    "approvals": "DELETE FROM approvals WHERE turn_id IN (SELECT value FROM json_each(:turns))",
+    "turns": "DELETE FROM turns WHERE id IN (SELECT value FROM json_each(:turns))",
+    "events": "DELETE FROM events WHERE speaker IN (SELECT value FROM json_each(:keys))",
+    "schedules": (
+        "DELETE FROM schedules WHERE author IN (SELECT value FROM json_each(:keys)) "
+        "OR source_key IN (SELECT value FROM json_each(:sources))"
+    ),
+    "links": (
+        "DELETE FROM links WHERE principal IN (SELECT value FROM json_each(:keys)) "
+        "OR linked IN (SELECT value FROM json_each(:keys))"
+    ),
+    "principals": "DELETE FROM principals WHERE principal IN (SELECT value FROM json_each(:keys))",
+}
+_ANONYMOUS = (
+    "UPDATE usage SET speaker = NULL WHERE speaker IN (SELECT value FROM json_each(:keys))",
+    (
+        "UPDATE audit SET detail = '' WHERE actor IN (SELECT value FROM json_each(:keys)) "
+        "OR subject IN (SELECT value FROM json_each(:keys))"
+    ),
+    (
+        "UPDATE conversations SET speakers = (SELECT json_group_array(value) FROM "
+        "json_each(conversations.speakers) "
+        "WHERE value NOT IN (SELECT value FROM json_each(:keys))) "
+        "WHERE EXISTS (SELECT 1 FROM json_each(conversations.speakers) "
+        "WHERE value IN (SELECT value FROM json_each(:keys)))"
+    ),
+)
+
+
+def _drop_rest(connection: sqlite3.Connection, traces: Traces) -> dict[str, int]:
+    for statement in _ANONYMOUS:
+        connection.execute(statement, traces.values())
+    return {
+        name: connection.execute(statement, traces.values()).rowcount
+        for name, statement in _REST.items()
+    }
