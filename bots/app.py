@@ -28,6 +28,7 @@ from engine.config import EngineConfig
 from engine.errors import ArchiveRefused, BadSettings, StoreUnavailable
 from engine.hooks import Hook
 from engine.knowledge_reader import KnowledgeReader
+from engine.mcp_servers import McpServer, McpServers
 from engine.store import Store
 from engine.uploads import Uploads
 
@@ -176,6 +177,7 @@ class Engine:
     store: Store
     model: ChatModel
     dispatcher: "Dispatcher"
+    servers: McpServers
     inbox: Uploads
     commands: Commands
     switchboard: Switchboard
@@ -183,6 +185,7 @@ class Engine:
 
     async def start(self) -> None:
         """Send what waits in the outbox, go on with unfinished turns and unread files."""
+        self.servers.start()
         self.switchboard.start()
         await self.dispatcher.start()
         await self.inbox.start(self.switchboard.adapters)
@@ -193,6 +196,7 @@ class Engine:
         await self.dispatcher.drain(drain_seconds)
         await self.switchboard.stop(STEP_SECONDS)
         await self.dispatcher.close()
+        await self.servers.close()
         await self.model.close()
         await self.store.close()
 
@@ -212,7 +216,8 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
     opening = open_store(settings, embedder, exclusive=True)
     store, _ = await asyncio.gather(opening, model.warm_up())
     switchboard = Switchboard(store, utc_now, hook)
-    brain = Brain(model=model, config=config, own_tools=own_tools)
+    servers = mcp_servers(settings)
+    brain = Brain(model=model, config=config, own_tools=own_tools, servers=servers)
     dispatcher = _dispatcher(store, brain, switchboard, hook)
     inbox = Uploads(
         inbox=dispatcher,
@@ -235,6 +240,7 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         store=store,
         model=model,
         dispatcher=dispatcher,
+        servers=servers,
         inbox=inbox,
         commands=commands,
         switchboard=switchboard,
@@ -341,6 +347,24 @@ def _own_tools(settings: Settings) -> tuple["Tool", ...]:
     return found.tools
 
 
+def mcp_servers(settings: Settings) -> McpServers:
+    """The servers of tools that the configuration names, not connected yet."""
+    return McpServers(
+        McpServer(
+            name=name,
+            command=tuple(table.command or ()),
+            url=table.url or "",
+            env=table.env,
+            folder=settings.folder,
+            allow=tuple(table.allow),
+            approve=tuple(table.approve),
+            places=tuple(table.places),
+            seconds=table.timeout_seconds,
+        )
+        for name, table in settings.file.mcp.items()
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brain:
     """What a dispatcher thinks with."""
@@ -348,6 +372,7 @@ class Brain:
     model: ChatModel
     config: EngineConfig
     own_tools: tuple["Tool", ...]
+    servers: McpServers
 
 
 def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook) -> "Dispatcher":
@@ -358,6 +383,7 @@ def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook
         store=store,
         model=brain.model,
         own_tools=brain.own_tools,
+        attach_tools=brain.servers.attach,
         counter=TokenCounter(brain.config.model.model, carried_data()),
         now=utc_now,
         hook=hook,

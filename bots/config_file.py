@@ -4,6 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +17,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 _OWN_LABELS = ("persona", "human", "room")
 _LABEL = re.compile(r"[^\W_][\w-]{0,39}")
+_SERVER = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,31}")
 _PLACE = re.compile(r"\*.*|(discord|slack|console):\S+")
 
 
@@ -126,13 +128,15 @@ class ToolsTable(_Table):
 
 
 class McpTable(_Table):
-    """A server of tools. Not used yet."""
+    """A server of tools: a ``command`` that starts it, or the ``url`` where it is."""
 
     command: list[str] | None = None
-    url: str | None = None
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    env: dict[str, str] = {}
     allow: list[str] = []
     places: Places = ["*"]
     approve: list[str] = []
+    timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 30
 
 
 class DocumentsTable(_Table):
@@ -266,6 +270,21 @@ def knowledge_sources(
         for name, table in config.knowledge.items()
     )
     return sources, problems
+
+
+def mcp_problems(config: ConfigFile) -> list[str]:
+    """What is wrong with the servers of tools, one sentence each."""
+    problems = []
+    for name, server in config.mcp.items():
+        if not _SERVER.fullmatch(name):
+            problems.append(f"mcp.{name} cannot be a server's name; take a to z, digits and _.")
+        if bool(server.command) == bool(server.url):
+            problems.append(f"mcp.{name} needs either command or url.")
+        if not server.allow:
+            problems.append(f'mcp.{name}.allow names no tool; name some, or ["*"] for all.')
+    if config.mcp and find_spec("mcp") is None:
+        problems.append("[mcp] needs the extra mcp: pip install 'membot[mcp]'.")
+    return problems
 
 
 def block_problems(config: ConfigFile) -> list[str]:

@@ -76,6 +76,7 @@ async def examine() -> list[Check]:
         ("model", _model),
         ("embedding model", _embedding),
         ("own tools", _own_tools),
+        ("mcp", _servers),
     ]
     online += [("discord", _discord)] if settings.discord else []
     online += [("slack", _slack)] if settings.slack else []
@@ -211,6 +212,22 @@ async def _own_tools(settings: Settings) -> list[Check]:
         for problem in found.problems
     ]
     return checks
+
+
+async def _servers(settings: Settings) -> list[Check]:
+    from bots.app import mcp_servers
+
+    found = await mcp_servers(settings).look()
+    return [_server(f"mcp {name}", one) for name, one in found.items()]
+
+
+def _server(name: str, found: "list[Tool] | str") -> Check:
+    if isinstance(found, str):
+        fix = "Check command or url; until it is there, its tools say that they are not reachable."
+        return Check(name=name, state="failed", detail=f"no connection ({found})", fix=fix)
+    if not found:
+        return Check(name=name, state="failed", detail="no tool", fix="Correct its allow.")
+    return Check(name=name, state="ok", detail=", ".join(map(_shown, found)))
 
 
 def _shown(tool: "Tool") -> str:

@@ -23,6 +23,7 @@ from bots.config_file import (
     QuietHoursTable,
     block_problems,
     knowledge_sources,
+    mcp_problems,
     personas,
     place_personas,
     read_config_file,
@@ -353,7 +354,7 @@ def load_settings() -> Settings:
     texts, found = personas(config, folder, limit_chars=MemoryConfig().block_limit_chars)
     at_places, unknown = place_personas(config)
     sources, missing = knowledge_sources(config, path.parent if path else Path())
-    problems += [*found, *unknown, *missing, *block_problems(config)]
+    problems += [*found, *unknown, *missing, *block_problems(config), *mcp_problems(config)]
     if problems or environment is None:
         raise BadSettings("\n".join(problems))
     return Settings(

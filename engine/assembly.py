@@ -18,7 +18,7 @@ from engine.schedule_tools import schedule_tools
 from engine.store import Store
 from engine.summarizer import Summarizer
 from engine.tokens import TokenCounter
-from engine.tools import Tool, Toolbox
+from engine.tools import Offer, Tool, Toolbox
 from engine.turn import TurnRunner, TurnTools
 
 _ROOMY_TOKENS = 8192
@@ -30,6 +30,7 @@ class EnginePorts:
 
     Attributes:
         own_tools: Tools that the operator brings along.
+        attach_tools: Called with what takes the tools of servers, which are there later.
         on_commit: Called when the outbox may have something new.
         show_activity: The platform's sign of life for a turn.
     """
@@ -42,6 +43,7 @@ class EnginePorts:
     on_commit: Callable[[], None]
     show_activity: ShowActivity
     own_tools: tuple[Tool, ...] = ()
+    attach_tools: Callable[[Offer], None] | None = None
 
 
 def builtin_tools(context_tokens: int = _ROOMY_TOKENS) -> list[Tool]:
@@ -61,6 +63,8 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
         admins=config.admins,
         ask=partial(ask, minutes=config.approval_minutes),
     )
+    if ports.attach_tools:
+        ports.attach_tools(toolbox.offer)
     context = ContextWindow(
         system_text=load_prompt("system"),
         tools=toolbox.specs_for,

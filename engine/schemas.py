@@ -8,6 +8,7 @@ Schema = dict[str, Any]
 _SAYS_NOTHING = frozenset({"title", "default", "examples", "$defs", "definitions", "$schema"})
 _NESTED = ("items", "additionalProperties")
 _CHOICES = ("anyOf", "oneOf", "allOf", "prefixItems")
+_MOST_PARTS = 2000
 _DEEPEST = 6  # deeper, or referring to itself, a schema is too much for a model to fill in
 _REFERENCE = re.compile(r"#/(\$defs|definitions)/(.+)")
 
@@ -17,30 +18,34 @@ def plain_schema(schema: Schema) -> Schema:
 
     Servers that compile a grammar from several tools' schemas cannot follow references.
     """
-    return _plain(schema, schema, 0)
+    return _Plain(schema).of(schema, 0)
 
 
-def _plain(schema: Schema, whole: Schema, depth: int) -> Schema:
-    if depth > _DEEPEST:
-        return {}
-    kept = {key: value for key, value in schema.items() if key not in _SAYS_NOTHING}
-    if isinstance(kept.get("$ref"), str):
-        meant = _referred(kept.pop("$ref"), whole)
-        return _plain({**meant, **kept}, whole, depth + 1)
-    if isinstance(kept.get("properties"), dict):
-        fields = kept["properties"].items()
-        kept["properties"] = {name: _child(field, whole, depth) for name, field in fields}
-    for key in _NESTED:
-        if isinstance(kept.get(key), dict):
-            kept[key] = _plain(kept[key], whole, depth + 1)
-    for key in _CHOICES:
-        if isinstance(kept.get(key), list):
-            kept[key] = [_child(choice, whole, depth) for choice in kept[key]]
-    return _without_null(kept)
+class _Plain:
+    """Makes the parts of one schema plain, within a bound: references can multiply."""
 
+    def __init__(self, whole: Schema) -> None:
+        self._whole = whole
+        self._left = _MOST_PARTS
 
-def _child(schema: object, whole: Schema, depth: int) -> Schema:
-    return _plain(schema, whole, depth + 1) if isinstance(schema, dict) else {}
+    def of(self, schema: object, depth: int) -> Schema:
+        self._left -= 1
+        if not isinstance(schema, dict) or depth > _DEEPEST or self._left < 0:
+            return {}
+        kept = {key: value for key, value in schema.items() if key not in _SAYS_NOTHING}
+        if isinstance(kept.get("$ref"), str):
+            meant = _referred(kept.pop("$ref"), self._whole)
+            return self.of({**meant, **kept}, depth + 1)
+        if isinstance(kept.get("properties"), dict):
+            fields = kept["properties"].items()
+            kept["properties"] = {name: self.of(field, depth + 1) for name, field in fields}
+        for key in _NESTED:
+            if isinstance(kept.get(key), dict):
+                kept[key] = self.of(kept[key], depth + 1)
+        for key in _CHOICES:
+            if isinstance(kept.get(key), list):
+                kept[key] = [self.of(choice, depth + 1) for choice in kept[key]]
+        return _without_null(kept)
 
 
 def _referred(reference: str, whole: Schema) -> Schema:

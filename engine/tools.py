@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT, CONTEXT = "request_heartbeat", "context"
 _FOR_PROGRAMMERS = re.compile(r"\n\n(?:Returns|Yields|Raises|Examples?|Notes?|Source):")
-_HEARTBEAT_HELP = "True: you get control back after the result."
+_HEARTBEAT_FIELD = Field(default=False, description="True: you get control back after the result.")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +67,16 @@ class ToolContext:
 
 
 ToolFunction = Callable[..., Awaitable[str]]
+Offer = Callable[[str, Iterable["Tool"]], None]
 AskFirst = Callable[[ToolCall, ToolContext], Awaitable[str]]
+
+
+class FreeArguments(BaseModel):
+    """Arguments of a tool whose schema is somebody else's, who also checks them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    request_heartbeat: bool = _HEARTBEAT_FIELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +157,7 @@ def _fields(function: Callable[..., Any], helps: dict[str, str], *, chains: bool
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints[name], Field(default, description=helps.get(name)))
     if chains:
-        fields[HEARTBEAT] = (bool, Field(default=False, description=_HEARTBEAT_HELP))
+        fields[HEARTBEAT] = (bool, _HEARTBEAT_FIELD)
     return fields
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ class TestLock:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())
         named = [
             *project["project"]["dependencies"],
-            *project["project"]["optional-dependencies"]["embeddings"],
+            *chain.from_iterable(project["project"]["optional-dependencies"].values()),
             *project["dependency-groups"]["dev"],
         ]
         pinned = {re.split("==", line)[0].replace("_", "-").lower() for line in self.lines()}

@@ -1,11 +1,12 @@
 """What the doctor finds, and what it tells to do about it."""
 
 import json
+import sys
 
 import pytest
 
 from bots.doctor import Check, examine, print_report
-from tests.bots.processes import membot
+from tests.bots.processes import ROOT, membot
 from tests.fixtures.discord_server import DiscordServer
 from tests.fixtures.model_server import ModelServer, error, text
 from tests.fixtures.slack_server import Fault, SlackServer
@@ -73,6 +74,20 @@ class TestOwnTools:
         assert found.failed
         assert "own_nowhere" in found.detail
         assert found.fix
+
+
+class TestServersOfTools:
+    async def test_are_a_line_each_with_what_may_be_used(self, home):
+        command = json.dumps([sys.executable, str(ROOT / "tests/fixtures/mcp_server.py"), "stdio"])
+        (home / "membot.toml").write_text(
+            f'[mcp.sky]\ncommand = {command}\nallow = ["get_w*", "burn"]\napprove = ["burn"]\n'
+            '[mcp.gone]\ncommand = ["no-such-program"]\nallow = ["*"]\n'
+            f'[mcp.none]\ncommand = {command}\nallow = ["nothing"]\n'
+        )
+        sky, gone, none = [one for one in await examine() if one.name.startswith("mcp ")]
+        assert (sky.state, sky.detail) == ("ok", "sky_get_weather, sky_burn (asks first)")
+        assert (gone.failed, gone.detail) == (True, "no connection (FileNotFoundError)")
+        assert (none.failed, none.detail) == (True, "no tool")
 
 
 class TestModel:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+import bots.config_file
 from bots.config_file import known_keys
 from bots.settings import WebAddress, default_user, load_settings, parse_web_listen, sqlite_path
 from engine.config import EngineConfig
@@ -195,6 +196,10 @@ class TestConfigFile:
             ('[blocks.team]\ntext = "long"\nlimit_chars = 3\n', "more than its limit_chars 3"),
             ('[blocks.human]\ntext = "x"\n', "cannot be a block's name"),
             ('[blocks."human:ada"]\n', "cannot be a block's name"),
+            ('[mcp.a]\nurl = "http://h/"\n', "mcp.a.allow names no tool"),
+            ('[mcp.a]\nallow = ["*"]\n', "mcp.a needs either command or url"),
+            ('[mcp."a b"]\nurl = "http://h/"\nallow = ["*"]\n', "cannot be a server's name"),
+            ('[mcp.a]\nurl = "h:1"\nallow = ["*"]\n', "mcp.a.url"),
             ('[[places]]\nmatch = "*"\nmode = "listen"\n', "only mention is available yet"),
             ('[[places]]\nmatch = "*"\nmapping = "single"\n', "only team is available yet"),
         ],
@@ -203,6 +208,12 @@ class TestConfigFile:
         (elsewhere / "membot.toml").write_text('[personas.helper]\ntext = "I help."\n' + text)
         (sentence,) = problems()
         assert expected in sentence
+
+    def test_servers_of_tools_need_their_extra(self, elsewhere, monkeypatch):
+        (elsewhere / "membot.toml").write_text('[mcp.a]\nurl = "http://h/"\nallow = ["*"]\n')
+        assert load_settings().file.mcp["a"].timeout_seconds == 30
+        monkeypatch.setattr(bots.config_file, "find_spec", lambda name: None)
+        assert problems() == ["[mcp] needs the extra mcp: pip install 'membot[mcp]'."]
 
     def test_a_persona_must_fit_its_block(self, elsewhere):
         (elsewhere / "membot.toml").write_text(f'[personas.a]\ntext = "{"x" * 2001}"\n')

@@ -24,6 +24,7 @@ class Rig:
         self.happened = []
         self.commits = 0
         self.own_tools = ()
+        self.attach_tools = None
         self.start_engine()
 
     def start_engine(self):
@@ -36,6 +37,7 @@ class Rig:
             on_commit=self._committed,
             show_activity=self._show,
             own_tools=self.own_tools,
+            attach_tools=self.attach_tools,
         )
         self.dispatcher = build_dispatcher(ports, self.config)
 
