@@ -38,7 +38,7 @@ class DiscordExport(Export):
         threaded = "Thread" in str(head.get("channel.type"))
         room = _id(head, "channel.categoryId") if threaded else channel
         own = scope_of(Origin(platform="discord", team=guild, user="", room=room)).agent_id
-        name = clean_name(str(head.get("channel.name")))
+        name = clean_name(str(head.get("channel.name", "")))
         said = self._messages(guild, channel, threaded=threaded)
         yield from self.in_portions(self.room_key(own), name if threaded else f"#{name}", said)
 

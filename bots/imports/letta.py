@@ -75,7 +75,7 @@ class LettaFile(Export):
         name = clean_name(words(agent, "name"))
         agent_id = self.key or f"console:local/user/{_slug(name)}"
         if "/user/" not in agent_id:
-            raise BadRequest(f"A Letta agent talks with one person; {agent_id} is a room.")
+            raise BadRequest(f"A Letta agent talks with one person; {agent_id} is nobody's agent.")
         place = f"Letta: {name}"
         blocks, passages = tuple(_blocks(agent, document)), tuple(_passages(agent))
         if blocks or passages:

@@ -64,7 +64,7 @@ class SlackExport(Export):
             rooms = list(self._rooms(archive, folder))
             self.total_bytes = sum(day.file_size for room in rooms for day in room.days)
             names, team = self._people(archive, folder)
-            team = self._team(archive, rooms, team)
+            team = self._team(archive, rooms, team) if rooms else ""
             for room in rooms:
                 agent_id = self._agent(team, room, rooms)
                 said = self._messages(archive, room, team, names)
@@ -102,10 +102,11 @@ class SlackExport(Export):
 
     def _team(self, archive: zipfile.ZipFile, rooms: list[_Room], of_people: str | None) -> str:
         """The team's id: as the operator says, as people have it, or as messages have it."""
-        if self.key and self.key.startswith("slack:"):
-            return self.key.removeprefix("slack:").split("/")[0]
-        if of_people:
+        platform, _, named = (self.key or "").partition(":")
+        if of_people and not _TEAM.fullmatch(self.key or ""):
             return of_people
+        if platform == "slack":
+            return named.split("/")[0]
         days = [day for room in rooms for day in room.days]
         for day in islice(days, _DAYS_ASKED):
             for record in self._records(archive, day, counted=False):
@@ -179,13 +180,14 @@ def _message(
     record: Mapping[str, Any], room: _Room, team: str, names: Mapping[str, str]
 ) -> PastMessage:
     user, time = words(record, "user"), words(record, "ts")
-    thread = words(record, "thread_ts")
+    root = words(record, "thread_ts")
+    threaded = root != time and _TIME.fullmatch(root)
     sent_at = moment(float(time))
     assert sent_at is not None  # noqa: S101 - `_why_not` has looked
     files = [f"[file: {clean_name(words(file, 'name'))}]" for file in objects(record, "files")]
     return PastMessage(
         source_key=source_key(team, room.id, time),
-        thread=source_key(team, room.id, thread) if thread not in {"", time} else None,
+        thread=source_key(team, room.id, root) if threaded else None,
         author=principal_key("slack", team, user),
         author_name=names.get(user) or _name(record, "user_profile") or user,
         text="\n".join([readable(words(record, "text"), names), *files]).strip(),

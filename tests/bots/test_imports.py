@@ -1,6 +1,7 @@
 """Reading what other programs exported: what becomes of it, what is left out, what is refused."""
 
 import json
+import tracemalloc
 import zipfile
 from datetime import UTC, datetime
 
@@ -214,6 +215,14 @@ class TestSlack:
         assert agent == "slack:T1/channel/C9"
         assert item.source_key == f"slack:T1/C2/{TS}"
 
+    def test_people_stay_of_their_own_team_wherever_it_goes(self, file):
+        slack(file, message())
+        ((agent, item),) = everything(SlackExport(file, "slack:T9/channel/C9"))
+        assert (agent, item.author) == ("slack:T9/channel/C9", "slack:T1/U1")
+
+    def test_an_export_without_channels_needs_no_team(self, file):
+        assert everything(SlackExport(slack(file, channels=[], users=[]))) == []
+
     def test_several_channels_cannot_go_to_one_agent_nor_a_room_to_a_person(self, file):
         slack(file, message())
         with pytest.raises(BadRequest, match="name a room's agent"):
@@ -374,7 +383,7 @@ class TestLetta:
         agent_file(file)
         ((agent, item), _) = everything(LettaFile(file, "discord:*/user/222"))
         assert (agent, item.author) == ("discord:*/user/222", "discord:*/222")
-        with pytest.raises(BadRequest, match="is a room"):
+        with pytest.raises(BadRequest, match="nobody's agent"):
             everything(LettaFile(file, "slack:T1/channel/C2"))
 
     def test_several_agents_cannot_become_one(self, file):
@@ -447,6 +456,19 @@ class TestBounds:
         self.refused(SlackExport(file))
         file.write_bytes(content[:-30])
         self.refused(SlackExport(file))
+
+    def test_memory_does_not_grow_with_the_file(self, file):
+        def peak(count):
+            discord(file, *(post("x" * 300, id=str(number)) for number in range(count)))
+            tracemalloc.start()
+            for _ in DiscordExport(file).portions():
+                pass
+            found = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            return found
+
+        peak(10)  # what is imported late
+        assert peak(8_000) < 1.5 * peak(2_000)
 
 
 class TestKeys:
