@@ -35,7 +35,7 @@ async def store(tmp_path):
     await store.close()
 
 
-def long_channel(file, count=2_500):
+def long_channel(file, count=600):
     """A channel of more than two portions."""
     discord_file(file)
     document = json.loads(file.read_text())
@@ -52,9 +52,9 @@ class TestAnImportThatIsCutOff:
         async with aclosing(reading.store(dry_run=False)) as steps:
             done, total = await anext(steps)
         assert 0 < done < total
-        assert (await store.counts(agent_scope(ROOM))).messages == 1_000
+        assert (await store.counts(agent_scope(ROOM))).messages == 250
         await bring_in(store, file)
-        assert (await store.counts(agent_scope(ROOM))).messages == 2_500
+        assert (await store.counts(agent_scope(ROOM))).messages == 600
 
     async def test_a_file_cut_off_changes_nothing(self, store, tmp_path):
         file = long_channel(tmp_path / "export.json")
