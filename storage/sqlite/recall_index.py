@@ -59,6 +59,8 @@ _SENTENCE = re.compile(r"[^.!?…。！？]*[.!?…。！？]*")
 _QUESTION = ("?", "？")
 # Beyond this a message has said enough; its logarithm grows no further.
 _MAX_LENGTH_CHARS = 200
+# A room that never sleeps would be one sitting, and all of it a result of any search.
+_MOST_IN_SITTING = 200
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -167,13 +169,13 @@ class RecallIndex(SearchIndex[RecallArrays]):
     ) -> int:
         """The sitting a message belongs to, named by the seq of its first message."""
         last = connection.execute(
-            "SELECT first_seq, last_sent FROM recall_sittings "
+            "SELECT first_seq, last_sent, messages FROM recall_sittings "
             "WHERE agent = ? AND conversation = ? AND first_seq <= ? "
             "ORDER BY first_seq DESC LIMIT 1",
             (number, message.conversation_id, message.seq),
         ).fetchone()
         # Imports may bring what is older than all that is there.
-        near = last and abs(sent - last[1]) <= self._gap
+        near = last and abs(sent - last[1]) <= self._gap and last[2] < _MOST_IN_SITTING
         sitting = last[0] if near else message.seq
         connection.execute(
             "INSERT INTO recall_sittings (agent, conversation, first_seq, last_sent, messages) "

@@ -128,6 +128,13 @@ class TestOrder:
         assert await texts(store, "giraffe") == ["giraffe 1"]
         assert await texts(store, "zebra") == ["zebra 2", "stripes 3"]
 
+    async def test_a_channel_that_never_sleeps_is_not_one_sitting(self, store):
+        await add(store, portion(*(said(number, "chatter") for number in range(500))))
+        await add(store, portion(said(501, "zebra")))
+        found = await store.search_recall(room(), RecallSearch(query="zebra"))
+        assert found.hits[0].text == "zebra 501"
+        assert found.total <= 200
+
     async def test_threads_are_read_apart(self, store):
         thread = "slack:T1/C1/1"
         await add(
