@@ -37,12 +37,12 @@ def load(
 
     if not path.exists():
         raise BadRequest(f"There is no file or folder {path}.")
-    limits = load_settings().engine_config().documents
+    config = load_settings().engine_config()
 
     async def run(store: "Store") -> "Report":
         scope = await target_scope(store, agent)
         with _bar() as bar:
-            return await load_files(store, limits, utc_now, path=path, scope=scope, bar=bar)
+            return await load_files(store, config, utc_now, path=path, scope=scope, bar=bar)
 
     report = with_store(run)
     print_lines(report.lines())

@@ -1,17 +1,22 @@
 """What the shell does with documents: many files into one agent's memory, a list, a removal."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ulid import ULID
 
 from bots.operations import OPERATOR, Operations, plain_key
-from engine.config import DocumentConfig
+from engine.config import CHARS_PER_TOKEN, EngineConfig
+from engine.documents import announcement, announcement_of_many
 from engine.errors import BadRequest, DocumentRefused, StaleDocument, UnknownAgent
-from engine.loading import Loader, NewFile, files_under, read_bytes
+from engine.events import alert_payload
+from engine.loading import Loaded, Loader, NewFile, files_under, read_bytes
 from engine.places import agent_scope
-from engine.records import Document, Scope
+from engine.records import Document, Message, Scope
 from engine.store import Store
 
 # Called with the file, how many are done, how many there are, and its page where it has pages.
@@ -24,13 +29,13 @@ class Report:
     """What became of the files; a sentence for each that was refused."""
 
     agent_id: str
-    loaded: list[Document] = field(default_factory=list)
+    loaded: list[Loaded] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """The report for people."""
-        passages = sum(document.passages for document in self.loaded)
+        passages = sum(made.document.passages for made in self.loaded)
         counts = (
             f"{len(self.loaded)} loaded ({passages} passages)",
             f"{len(self.unchanged)} unchanged",
@@ -41,7 +46,7 @@ class Report:
 
 async def load_files(
     store: Store,
-    limits: DocumentConfig,
+    config: EngineConfig,
     now: Callable[[], datetime],
     *,
     path: Path,
@@ -49,6 +54,7 @@ async def load_files(
     bar: Bar,
 ) -> Report:
     """Load a file or a folder, file by file; one that is refused stops no other."""
+    limits = config.documents
     report, loader = Report(agent_id=scope.agent_id), Loader(store, limits, now)
     files = files_under(path)
     for done, (name, file) in enumerate(files):
@@ -64,12 +70,35 @@ async def load_files(
             report.refused.append(refusal.sentence)
         else:
             if made.changed:
-                report.loaded.append(made.document)
+                report.loaded.append(made)
             else:
                 report.unchanged.append(name)
     bar("", len(files), len(files), None)
+    if report.loaded:
+        await store.tell_agent(_message(scope, report.loaded, now(), config.timezone))
     await Operations(store, now).record("documents.load", scope.agent_id)
     return report
+
+
+def _message(scope: Scope, loaded: Sequence[Loaded], at: datetime, zone: ZoneInfo) -> Message:
+    """The event that tells the agent what it has got."""
+    text = announcement_of_many([made.document for made in loaded])
+    if len(loaded) == 1:
+        text = announcement(loaded[0].document, loaded[0].places)
+    payload = alert_payload(text, at, zone, kind="file_upload")
+    message_id = str(ULID.from_datetime(at))
+    return Message(
+        id=message_id,
+        scope=scope,
+        turn_id=message_id,
+        role="user",
+        kind="file_upload",
+        text=text,
+        payload=payload,
+        tokens=len(payload) // CHARS_PER_TOKEN,
+        sent_at=at,
+        searchable=False,
+    )
 
 
 async def documents_of(store: Store, agent: str) -> list[Document]:

@@ -4,7 +4,7 @@ A passage holds about 300 tokens and the place it stands at, so that an answer c
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.records import Document
@@ -108,16 +108,29 @@ def announcement(document: Document, places: Iterable[str]) -> str:
     return f"{told} Outline: {shown}" if shown else told
 
 
+def announcement_of_many(documents: Sequence[Document]) -> str:
+    """What the agent is told about many documents at once: how many, and their names."""
+    passages = sum(document.passages for document in documents)
+    names = _as_many_as_fit([document.name for document in documents])
+    return (
+        f"{len(documents)} documents are now in archival memory as {passages} passages; "
+        f"archival_memory_search finds what they say. Documents: {names}"
+    )
+
+
 def outline(places: Iterable[str]) -> str:
     """The headings of a document in order, as many as 1,500 characters hold."""
-    headings = dict.fromkeys(heading for place in places if (heading := _heading(place)))
+    return _as_many_as_fit(dict.fromkeys(filter(None, map(_heading, places))))
+
+
+def _as_many_as_fit(items: Collection[str]) -> str:
     shown: list[str] = []
     room = _OUTLINE_CHARS
-    for heading in headings:
-        room -= len(heading) + 2
+    for item in items:
+        room -= len(item) + 2
         if room < 0:
-            return "; ".join([*shown, f"and {len(headings) - len(shown)} more"])
-        shown.append(heading)
+            return "; ".join([*shown, f"and {len(items) - len(shown)} more"])
+        shown.append(item)
     return "; ".join(shown)
 
 

@@ -184,6 +184,13 @@ class DocumentStore(Protocol):
         """Bring a whole document into sight, in the place of an older one of its name."""
         ...
 
+    async def tell_agent(self, message: Message) -> None:
+        """Put a message into the queue of the agent's conversation that was last active.
+
+        No turn answers it; the next one sees it.
+        """
+        ...
+
     async def drop_document(self, scope: Scope, document_id: str) -> int:
         """Remove a document at once from sight, then its passages; how many those were."""
         ...

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from engine.records import Document, Passage, Scope, Upload
-from storage.sqlite import accounts, documents, uploads, wiping
+from engine.records import Document, Message, Passage, Scope, Upload
+from storage.sqlite import accounts, documents, messages, uploads, wiping
 from storage.sqlite.database import Database
 from storage.sqlite.indexes import Indexes
 
@@ -42,6 +42,10 @@ class Loading:
         """
         for replaced in await self._database.write(lambda c: documents.publish(c, scope, document)):
             await self._remove_document(scope, replaced)
+
+    async def tell_agent(self, message: Message) -> None:
+        """Put a message into the queue of the agent's conversation that was last active."""
+        await self._database.write(lambda c: messages.add_to_last_active(c, self._indexes, message))
 
     async def drop_document(self, scope: Scope, document_id: str) -> int:
         """Remove a document at once from sight, then its passages; how many those were."""

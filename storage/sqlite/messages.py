@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -116,6 +117,19 @@ def reword(connection: sqlite3.Connection, indexes: Indexes, message: Message, t
     if reworded.searchable and text:
         indexes.recall.add(connection, [_indexed(reworded, reworded.seq)])
     return True
+
+
+def add_to_last_active(connection: sqlite3.Connection, indexes: Indexes, message: Message) -> None:
+    """Store a message in the conversation of the agent that was last active, else in its own."""
+    scope = message.scope
+    row = connection.execute(
+        "SELECT conversation_id FROM messages WHERE agent_id = ? AND tenant = ? "
+        "ORDER BY seq DESC LIMIT 1",
+        (scope.agent_id, scope.tenant),
+    ).fetchone()
+    if row is not None:
+        scope = replace(scope, conversation_id=row["conversation_id"])
+    add(connection, indexes, [replace(message, scope=scope)])
 
 
 def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple[Message, ...]:

@@ -6,6 +6,8 @@ import logging
 import pytest
 
 from bots.cli import run_command_line
+from engine.places import agent_scope
+from tests.bots.memory_rig import open_memory
 from tests.bots.processes import is_one_plain_sentence, membot, running
 from tests.engine.files import pdf
 
@@ -87,6 +89,37 @@ class TestLoad:
         _, out, _ = shell("load", "shelf", "--agent", ADA)
         assert "report.pdf has 2 pages; I read at most 1." in out
         assert "long.txt is 5 kB; I read files of at most 2 kB." in out
+
+
+class TestWhatTheAgentHears:
+    async def queue(self, home):
+        async with open_memory(home) as memory:
+            return (await memory.store.load_window(agent_scope(ADA))).queue
+
+    async def test_one_document_with_its_outline(self, tmp_path, shelf):
+        await membot(tmp_path, "chat", text="Hello\n")
+        await membot(tmp_path, "load", "shelf/guide.md", "--agent", ADA)
+        told = json.loads(json.loads((await self.queue(tmp_path))[-1].payload)["content"])
+        assert told["type"] == "file_upload"
+        assert told["message"].startswith("guide.md (27 bytes) is now in archival memory as 1 ")
+        assert told["message"].endswith("Outline: Kettle")
+
+    async def test_many_at_once_by_name(self, tmp_path, shelf):
+        await membot(tmp_path, "chat", text="Hello\n")
+        for _ in range(2):  # the second time nothing is new
+            await membot(tmp_path, "load", "shelf", "--agent", ADA)
+        told = [entry.text for entry in await self.queue(tmp_path) if entry.kind == "file_upload"]
+        assert told == [
+            (
+                "2 documents are now in archival memory as 3 passages; archival_memory_search finds "
+                "what they say. Documents: deep/report.pdf; guide.md"
+            )
+        ]
+
+    async def test_it_does_not_answer_for_the_next_message(self, tmp_path, shelf):
+        await membot(tmp_path, "load", "shelf/guide.md", "--agent", ADA)
+        said = await membot(tmp_path, "chat", text="My name is Ada.\n")
+        assert "Nice to meet you, Ada." in said.out
 
 
 class TestDocuments:
