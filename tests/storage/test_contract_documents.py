@@ -78,6 +78,15 @@ class TestLoading:
         with pytest.raises(StaleDocument):
             await store.publish_document(direct(), replace(one, passages=1))
 
+    async def test_one_that_lost_its_beginning_meanwhile_is_not_published(self, store):
+        one = document()
+        await store.add_document_part(direct(), one, parts(one, "a zebra"))
+        await store.drop_document(direct(), one.id)
+        await store.add_document_part(direct(), one, parts(one, "more of a zebra"))
+        with pytest.raises(StaleDocument):
+            await store.publish_document(direct(), replace(one, passages=2))
+        assert await found(store, direct(), "zebra") == []
+
     async def test_what_a_killed_process_left_is_swept(self, opener):
         store = await opener()
         one, fresh = document(), document("new.md", loaded_at=later(30))
