@@ -176,7 +176,10 @@ class DocumentStore(Protocol):
     ) -> None:
         """Store some passages of a document, out of sight until it is published.
 
-        The agent is made if it is new.
+        The agent is made if it is new, unless the document came with a message.
+
+        Raises:
+            StaleDocument: The agent whose message it came with has been erased.
         """
         ...
 
@@ -213,6 +216,10 @@ class DocumentStore(Protocol):
 
     async def next_upload(self, agent_id: str) -> Upload | None:
         """The agent's oldest file to read, its attempt counted."""
+        ...
+
+    async def upload_waits(self, upload: Upload) -> bool:
+        """Whether a file is still wanted; its message may have been erased meanwhile."""
         ...
 
     async def finish_upload(self, upload: Upload, notice: str | None, at: datetime) -> None:

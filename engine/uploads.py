@@ -153,8 +153,7 @@ class Uploads:
         except (DeliveryDelayed, StaleDocument):
             await asyncio.sleep(self._pause_seconds * 4 ** (upload.attempt - 1))
         else:
-            await self._inbox.submit(_event(upload, loaded, self._now()))
-            await self._finish(upload, None)
+            await self._tell(upload, loaded)
 
     async def _load(self, upload: Upload) -> Loaded:
         attachment, event = upload.attachment, upload.event
@@ -172,6 +171,15 @@ class Uploads:
             source_key=event.source_key,
         )
         return await self._loader.load(event.scope, file)
+
+    async def _tell(self, upload: Upload, loaded: Loaded) -> None:
+        """The agent hears of the file, unless its message was erased while it was read."""
+        if not await self._store.upload_waits(upload):
+            if loaded.changed:
+                await self._store.drop_document(upload.event.scope, loaded.document.id)
+            return
+        await self._inbox.submit(_event(upload, loaded, self._now()))
+        await self._finish(upload, None)
 
     async def _finish(self, upload: Upload, notice: str | None) -> None:
         await self._store.finish_upload(upload, notice, self._now())

@@ -56,9 +56,16 @@ def add_part(
     document: Document,
     part: Sequence[Passage],
 ) -> None:
-    """Store some passages of a document that is being read."""
+    """Store some passages of a document that is being read.
+
+    Raises:
+        StaleDocument: The agent whose message it came with has been erased.
+    """
     now = to_text(document.loaded_at)
-    accounts.ensure_conversation(connection, scope, "", "", now)
+    if document.source_key is None:
+        accounts.ensure_conversation(connection, scope, "", "", now)
+    elif not accounts.has_agent(connection, scope):
+        raise StaleDocument
     connection.execute(
         "INSERT OR IGNORE INTO documents (id, tenant, agent_id, name, sha256, size_bytes, pages, "
         "passages, author, author_name, source_key, loaded_at, state) "

@@ -28,7 +28,11 @@ class Loading:
     async def add_document_part(
         self, scope: Scope, document: Document, passages: Sequence[Passage]
     ) -> None:
-        """Store some passages of a document, out of sight until it is published."""
+        """Store some passages of a document, out of sight until it is published.
+
+        Raises:
+            StaleDocument: The agent whose message it came with has been erased.
+        """
         await self._database.write(
             lambda c: documents.add_part(c, self._indexes, scope, document, passages)
         )
@@ -73,6 +77,10 @@ class Loading:
     async def next_upload(self, agent_id: str) -> Upload | None:
         """The agent's oldest file to read, its attempt counted."""
         return await self._database.write(lambda c: uploads.next_upload(c, agent_id))
+
+    async def upload_waits(self, upload: Upload) -> bool:
+        """Whether a file is still wanted; its message may have been erased meanwhile."""
+        return await self._database.look(lambda c: uploads.waits(c, upload))
 
     async def finish_upload(self, upload: Upload, notice: str | None, at: datetime) -> None:
         """A file is read, or its sender is told why not; it waits no more."""

@@ -8,7 +8,7 @@ from engine.records import Attachment, IncomingEvent, Reply, Scope, Upload
 from storage.sqlite import outbox
 from storage.sqlite.instants import from_text
 
-__all__ = ["add", "finish", "next_upload", "waiting_agents"]
+__all__ = ["add", "finish", "next_upload", "waiting_agents", "waits"]
 
 _PICTURES = "image/"  # for models that see; the envelope names them
 
@@ -82,6 +82,15 @@ def _event(connection: sqlite3.Connection, event_id: str) -> IncomingEvent:
         sent_at=from_text(row["received_at"]),
         attachments=tuple(Attachment(**file) for file in files),
     )
+
+
+def waits(connection: sqlite3.Connection, upload: Upload) -> bool:
+    """Whether a file is still on the list."""
+    row = connection.execute(
+        "SELECT 1 FROM uploads WHERE event_id = ? AND number = ?",
+        (upload.event.event_id, upload.number),
+    ).fetchone()
+    return row is not None
 
 
 def finish(

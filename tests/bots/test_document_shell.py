@@ -109,12 +109,8 @@ class TestWhatTheAgentHears:
         for _ in range(2):  # the second time nothing is new
             await membot(tmp_path, "load", "shelf", "--agent", ADA)
         told = [entry.text for entry in await self.queue(tmp_path) if entry.kind == "file_upload"]
-        assert told == [
-            (
-                "2 documents are now in archival memory as 3 passages; archival_memory_search finds "
-                "what they say. Documents: deep/report.pdf; guide.md"
-            )
-        ]
+        start = "2 documents are now in archival memory as 3 passages; archival_memory_search "
+        assert told == [f"{start}finds what they say. Documents: deep/report.pdf; guide.md"]
 
     async def test_it_does_not_answer_for_the_next_message(self, tmp_path, shelf):
         await membot(tmp_path, "load", "shelf/guide.md", "--agent", ADA)

@@ -246,5 +246,28 @@ class TestAFileInTrouble:
         assert len(await rig.store.documents(room_scope())) == 1
 
 
+class TestAPersonWhoIsForgottenMeanwhile:
+    @pytest.mark.parametrize("scope", [dm_scope(), room_scope()])
+    async def test_leaves_no_file_behind(self, rig, desk, scope):
+        forgotten = asyncio.Event()
+
+        async def forget_first(platform, attachment, limit_bytes):
+            await until(lambda: not rig.dispatcher._serving)
+            await rig.store.forget("console:local/ada", actor="operator", at=rig.clock())
+            forgotten.set()
+            return b"zebra"
+
+        desk.shelf.fetch = forget_first
+        desk.open()
+        rig.script(call("send_message", message="Hm"))
+        await desk.send(desk.shelf.keep("a.txt", b"zebra"), scope=scope)
+        await desk.read()
+        assert forgotten.is_set()
+        assert await rig.store.documents(scope) == []
+        assert len(rig.model.requests) == 1
+        agents = [agent.agent_id for agent in await rig.store.agents()]
+        assert agents == ([] if scope == dm_scope() else [scope.agent_id])
+
+
 async def _crash(*arguments):
     raise RuntimeError("killed")
