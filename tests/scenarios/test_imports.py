@@ -1,7 +1,10 @@
 """Promise: what was said elsewhere is found here, under its author's name, and can be forgotten."""
 
+import asyncio
 import json
-from contextlib import aclosing
+import signal
+import sqlite3
+from contextlib import aclosing, closing
 
 import pytest
 
@@ -12,7 +15,7 @@ from engine.config import EngineConfig
 from engine.errors import ArchiveRefused
 from engine.testing import FixedClock, call
 from storage.sqlite.store import SqliteStore
-from tests.bots.processes import is_one_plain_sentence, membot
+from tests.bots.processes import PATIENCE_SECONDS, is_one_plain_sentence, membot, running
 from tests.engine.conftest import Rig
 from tests.fixtures.exports import agent_file, discord_file, slack_export
 
@@ -43,6 +46,15 @@ def long_channel(file, count=600):
     document["messages"] = [{**post, "id": str(number)} for number in range(count)]
     file.write_text(json.dumps(document))
     return file
+
+
+def stored(folder):
+    """How many messages the database on disk has."""
+    with closing(sqlite3.connect(folder / "membot.db")) as connection:
+        try:
+            return connection.execute("SELECT count(*) FROM messages").fetchone()[0]
+        except sqlite3.OperationalError:  # the tables are being made
+            return 0
 
 
 class TestAnImportThatIsCutOff:
@@ -110,6 +122,19 @@ class TestTheShell:
         await membot(tmp_path, "import", str(agent_file(tmp_path / "sam.af")))
         asked = await membot(tmp_path, "chat", "--user", "sam", text="Who keeps a zebra?\n")
         assert "I keep a zebra" in asked.out
+
+    async def test_goes_on_after_it_was_killed(self, tmp_path):
+        file = str(long_channel(tmp_path / "export.json", count=5_000))
+        async with running(tmp_path, "import", file) as process:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not stored(tmp_path):
+                    await asyncio.sleep(0)
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        assert 0 < stored(tmp_path) < 5_000
+        again = await membot(tmp_path, "import", file)
+        assert "were there already" in again.out
+        assert stored(tmp_path) == 5_000
 
     async def test_forgets_an_imported_person(self, tmp_path):
         await membot(tmp_path, "import", str(slack_export(tmp_path / "export.zip")))

@@ -7,7 +7,7 @@ import pytest
 
 from engine.imports import Added, PastMessage, Portion
 from engine.records import Block, RecallSearch
-from tests.storage.builders import NOON, direct, passage, room, talk
+from tests.storage.builders import NOON, direct, message, passage, room, talk
 from tests.storage.conftest import open_sqlite
 
 AGENT = "slack:T1/channel/C1"
@@ -163,6 +163,20 @@ class TestAfterwards:
         assert sorted(await texts(other)) == ["the zebra eats hay 1", "the zebra eats hay 2"]
         assert await add(other, portion(said(1))) == Added()
         await other.close()
+
+    async def test_an_edit_on_the_platform_reaches_it(self, store):
+        await add(store, portion(said(1)))
+        known = await store.find_message("slack:T1", said(1).source_key)
+        notice = message(scope=known.scope, turn_id=known.turn_id, searchable=False, text="")
+        assert await store.edit_message(known, "a giraffe", notice)
+        assert await texts(store, "giraffe") == ["a giraffe"]
+
+    async def test_a_deletion_on_the_platform_reaches_it(self, store):
+        await add(store, portion(said(1), said(2, "a giraffe")))
+        known = await store.find_message("slack:T1", said(1).source_key)
+        await store.delete_messages([(known, message(scope=known.scope))], NOON)
+        assert await texts(store) == []
+        assert await texts(store, "giraffe") == ["a giraffe 2"]
 
     @pytest.mark.parametrize("erase", ["forget", "reset"])
     async def test_nothing_of_it_is_left_in_the_file(self, store, tmp_path, erase):
