@@ -12,7 +12,7 @@ from ulid import ULID
 
 from engine import notices
 from engine.config import EngineConfig, OperatorBlock
-from engine.context_window import cut_text
+from engine.context_window import Fitter
 from engine.core_memory import HUMAN, human_label
 from engine.events import login_payload, user_payload, whole_characters
 from engine.places import matches, most_specific
@@ -86,6 +86,7 @@ class Reception:
     ) -> None:
         self._config = config
         self._counter = counter
+        self._fitter = Fitter(counter, config.memory.message_tokens)
         self._now = now
 
     async def request(self, event: IncomingEvent) -> AcceptRequest:
@@ -107,9 +108,10 @@ class Reception:
 
     async def _message(self, event: IncomingEvent, turn_id: str) -> Message:
         """The event as stored: whole in ``text``, shown cut when it is too big for the window."""
-        shown = cut_text(event.text, self._config.memory.message_chars)
-        payload = user_payload(event, shown, self._config.timezone)
-        (tokens,) = await self._counter.count([payload])
+        zone = self._config.timezone
+        payload, tokens = await self._fitter.fit(
+            event.text, lambda shown: user_payload(event, shown, zone)
+        )
         said = event.kind in SAID
         return Message(
             id=turn_id,

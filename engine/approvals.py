@@ -21,6 +21,7 @@ from engine.events import clock
 from engine.prompts import load_prompt
 from engine.records import Approval, IncomingEvent, Reply, Scope
 from engine.store import Acceptance, Store
+from engine.tokens import TokenCounter
 from engine.tools import HEARTBEAT, Draft, Toolbox, ToolContext
 
 Submit = Callable[[IncomingEvent], Awaitable[Acceptance]]
@@ -117,6 +118,7 @@ class Approvals:
         store: Keeps them.
         toolbox: Runs them.
         config: Sizes, for the tools.
+        counter: Counts what results take, for the tools.
         now: The clock.
         zone: The agents' time zone.
     """
@@ -127,12 +129,14 @@ class Approvals:
         store: Store,
         toolbox: Toolbox,
         config: MemoryConfig,
+        counter: TokenCounter,
         now: Callable[[], datetime],
         zone: ZoneInfo,
     ) -> None:
         self._store = store
         self._toolbox = toolbox
         self._config = config
+        self._counter = counter
         self._now = now
         self._zone = zone
 
@@ -178,6 +182,7 @@ class Approvals:
             config=self._config,
             memory={},
             draft=Draft(),
+            counter=self._counter,
             now=self._now,
             zone=self._zone,
         )

@@ -98,6 +98,11 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
         )
     )
     approvals = Approvals(
-        store=ports.store, toolbox=toolbox, config=memory, now=ports.now, zone=zone
+        store=ports.store,
+        toolbox=toolbox,
+        config=memory,
+        counter=ports.counter,
+        now=ports.now,
+        zone=zone,
     )
     return Dispatcher(ports=ports, runner=runner, queue=queue, approvals=approvals, config=config)

@@ -9,7 +9,7 @@ from datetime import datetime
 from ulid import ULID
 
 from engine.config import EngineConfig
-from engine.context_window import cut_text
+from engine.context_window import Fitter
 from engine.events import DELETED, EDITED, changed_payload, whole_characters
 from engine.records import Message
 from engine.store import ChangeStore
@@ -35,7 +35,7 @@ class Changes:
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._counter = counter
+        self._fitter = Fitter(counter, config.memory.message_tokens)
         self._config = config
         self._now = now
 
@@ -58,9 +58,12 @@ class Changes:
     async def _notice(self, message: Message, text: str | None) -> Message:
         """What a queue is told; without the new text, that there is none any more."""
         now = self._now()
-        shown = None if text is None else cut_text(text, self._config.memory.message_chars)
-        payload = changed_payload(message, shown, now, self._config.timezone)
-        (tokens,) = await self._counter.count([payload])
+        zone = self._config.timezone
+
+        def entry(shown: str) -> str:
+            return changed_payload(message, None if text is None else shown, now, zone)
+
+        payload, tokens = await self._fitter.fit(text or "", entry)
         number = str(ULID.from_datetime(now))
         return Message(
             id=number,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from engine.due_times import QuietHours
 from engine.knowledge import KnowledgeSource
 
+_TOKENS_A_CALL = 1024
 CHARS_PER_TOKEN = 3  # cautious: English has about 4, code and other scripts fewer
 
 ToolMode = Literal["auto", "native", "json_schema"]
@@ -53,14 +54,24 @@ class MemoryConfig:
     shown_speakers: int = 8
 
     @property
-    def result_chars(self) -> int:
-        """Characters of one tool result that fit its share of the window."""
-        return int(self.context_tokens * self.result_share) * CHARS_PER_TOKEN
+    def result_tokens(self) -> int:
+        """What one tool result may take of the window."""
+        return int(self.context_tokens * self.result_share)
 
     @property
-    def message_chars(self) -> int:
-        """Characters of one message that fit its share of the window."""
-        return int(self.context_tokens * self.message_share) * CHARS_PER_TOKEN
+    def result_chars(self) -> int:
+        """Characters of a tool result that fit its share, if they are not of a costly script."""
+        return self.result_tokens * CHARS_PER_TOKEN
+
+    @property
+    def message_tokens(self) -> int:
+        """What one message, or one answer of the model, may take of the window."""
+        return int(self.context_tokens * self.message_share)
+
+    @property
+    def max_calls(self) -> int:
+        """Calls of one answer that are carried out: their results must stand in one window."""
+        return max(1, self.context_tokens // _TOKENS_A_CALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

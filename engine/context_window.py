@@ -13,11 +13,15 @@ from engine.config import CHARS_PER_TOKEN, MemoryConfig
 from engine.core_memory import render
 from engine.events import summary_payload
 from engine.records import Block, MemoryCounts, Message, Window
-from engine.tokens import TokenCounter
+from engine.tokens import TokenCounter, estimate_tokens
 
 MESSAGE_OVERHEAD_TOKENS = 4  # role and separators, as OpenAI's cookbook counts them
 _SHARE_OF_OUTPUT = 8  # an eighth of the window is kept free for the answer
+# Of what system text and tools leave; the rest is the queue's.
 _CORE_SHARE = 0.4
+_SUMMARY_SHARE = 0.25
+_LEAST_CHARS = 8
+_MOST_KEYS = 8  # of an object that is shown cut; no tool takes more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,10 @@ class ContextWindow:
         self.output_tokens = config.context_tokens // _SHARE_OF_OUTPUT
         self.limit_tokens = int(config.context_tokens * config.flush) - self.output_tokens
 
+    def summary_tokens(self, window: Window) -> int:
+        """What a summary may take of a window."""
+        return int(self._room_tokens(window) * _SUMMARY_SHARE)
+
     def build(self, window: Window) -> ModelRequest:
         """The exact request for a window."""
         head = (summary_payload(window.summary.text),) if window.summary else ()
@@ -97,15 +105,21 @@ class ContextWindow:
         What is stored stays whole; only what is shown gets shorter, with a note.
         """
         messages = list(request.messages)
-        excess_chars = excess_tokens * CHARS_PER_TOKEN
-        while excess_chars > 0:
-            place = max(range(len(messages)), key=lambda index: len(messages[index]))
-            shorter = cut_payload(messages[place])
-            if len(shorter) >= len(messages[place]):
-                break
-            excess_chars -= len(messages[place]) - len(shorter)
-            messages[place] = shorter
+        weights = [len(message.encode()) for message in messages]  # counting all would take long
+        chars = [len(message) for message in messages]
+        while excess_tokens > 0 and max(chars, default=0) > _LEAST_CHARS:
+            place = _largest(weights, chars)
+            before = self._counter.message_tokens(messages[place])
+            chars[place] = chars[place] * 3 // 4
+            messages[place] = cut_payload(request.messages[place], chars[place])
+            weights[place] = len(messages[place].encode())
+            excess_tokens -= before - self._counter.message_tokens(messages[place])
         return replace(request, messages=tuple(messages))
+
+    def _room_tokens(self, window: Window) -> int:
+        """What system text and tools leave for memory, summary and queue."""
+        bare = replace(window, blocks=())
+        return max(0, self.limit_tokens - self._counter.request_tokens(self._request(bare, ())))
 
     def _request(self, window: Window, messages: tuple[str, ...]) -> ModelRequest:
         return ModelRequest(
@@ -117,20 +131,34 @@ class ContextWindow:
         )
 
     def _prefix(self, window: Window) -> str:
-        core = render(self._fitting(window.blocks))
+        core = render(self._fitting(window))
         return f"{self._system_text}\n\n# Core memory\n{core}\n\n{_counts_line(window.counts)}"
 
-    def _fitting(self, blocks: Sequence[Block]) -> list[Block]:
-        """Blocks as shown: a set too big for the window is cut, longest first, with a note."""
-        room = int(self._config.context_tokens * _CORE_SHARE) * CHARS_PER_TOKEN
+    def _fitting(self, window: Window) -> list[Block]:
+        """Blocks as shown: a set too big for the window is cut, largest first, with a note."""
+        if not window.blocks:
+            return []
+        blocks = window.blocks
         shown = list(blocks)
-        while sum(len(block.value) for block in shown) > room:
-            place = max(range(len(shown)), key=lambda index: len(shown[index].value))
-            shorter = cut_text(shown[place].value, len(shown[place].value) // 2)
-            if len(shorter) >= len(shown[place].value):
-                break
-            shown[place] = replace(shown[place], value=shorter)
+        sizes = [self._block_tokens(block) for block in blocks]
+        chars = [len(block.value) for block in blocks]
+        room = int(self._room_tokens(window) * _CORE_SHARE)
+        while sum(sizes) > room and max(chars, default=0) > _LEAST_CHARS:
+            place = _largest(sizes, chars)
+            chars[place] = chars[place] * 3 // 4
+            cut = cut_text(blocks[place].value, chars[place])
+            shown[place] = replace(blocks[place], value=cut)
+            sizes[place] = self._block_tokens(shown[place])
         return shown
+
+    def _block_tokens(self, block: Block) -> int:
+        return self._counter.count_now(json.dumps(render([block]), ensure_ascii=False))
+
+
+def _largest(sizes: Sequence[int], chars: Sequence[int]) -> int:
+    """Place of the largest of those that can be cut further."""
+    left = (place for place in range(len(chars)) if chars[place] > _LEAST_CHARS)
+    return max(left, key=sizes.__getitem__)
 
 
 def _counts_line(counts: MemoryCounts) -> str:
@@ -141,22 +169,74 @@ def _counts_line(counts: MemoryCounts) -> str:
 
 
 def cut_text(text: str, chars: int) -> str:
-    """The beginning of a text with a note of what is missing."""
+    """The beginning of a text with a note of what is missing, where that is shorter."""
+    cut = f"{text[:chars]} [cut: the first {chars} of {len(text)} characters are shown]"
+    return text if len(text) <= max(chars, len(cut)) else cut
+
+
+def cut_payload(payload: str, chars: int) -> str:
+    """A queue entry with the texts in it cut; its shape stays valid."""
+    if len(payload) <= chars:
+        return payload
+    entry = json.loads(payload)
+    for call in entry.get("tool_calls", ()):
+        call["function"]["arguments"] = cut_object(call["function"]["arguments"], chars)
+    if entry["content"]:
+        cut = cut_text if entry["role"] == "assistant" else cut_object
+        entry["content"] = cut(entry["content"], chars)
+    return json.dumps(entry, ensure_ascii=False)
+
+
+def cut_object(text: str, chars: int) -> str:
+    """JSON text of an object with its long strings cut, and without lists and objects in it."""
     if len(text) <= chars:
         return text
-    return f"{text[:chars]} [cut: the first {chars} of {len(text)} characters are shown]"
+    values = json.loads(text)
+    shown = {key: _cut_value(values[key], chars) for key in list(values)[:_MOST_KEYS]}
+    return json.dumps(shown, ensure_ascii=False)
 
 
-def cut_payload(payload: str) -> str:
-    """A queue entry with the longest text in it halved; its shape stays valid."""
-    entry = json.loads(payload)
-    content = entry.get("content")
-    if not isinstance(content, str) or not content:
-        return payload
-    try:
-        envelope = json.loads(content)
-        envelope["message"] = cut_text(envelope["message"], len(envelope["message"]) // 2)
-        entry["content"] = json.dumps(envelope, ensure_ascii=False)
-    except (ValueError, KeyError, TypeError):
-        entry["content"] = cut_text(content, len(content) // 2)
-    return json.dumps(entry, ensure_ascii=False)
+def _cut_value(value: object, chars: int) -> object:
+    if isinstance(value, (bool, int, float)) or value is None:
+        return value
+    return cut_text(value if isinstance(value, str) else json.dumps(value), chars)
+
+
+class Fitter:
+    """Makes queue entries of texts of any size.
+
+    Args:
+        counter: Counts tokens off the event loop.
+        most_tokens: What one entry may take.
+    """
+
+    def __init__(self, counter: TokenCounter, most_tokens: int) -> None:
+        self._counter = counter
+        self._most_tokens = most_tokens
+
+    async def fit(self, text: str, render_text: Callable[[str], str]) -> tuple[str, int]:
+        """The entry of a text, which is cut with a note until the entry is small enough.
+
+        Args:
+            text: Stays whole where it is stored.
+            render_text: The entry of a text.
+
+        Returns:
+            The entry and its tokens.
+        """
+        return await self._fitting(lambda chars: render_text(cut_text(text, chars)), len(text))
+
+    async def fit_entry(self, entry: str) -> tuple[str, int]:
+        """An entry with the texts in it cut, as ``fit`` does it, and its tokens."""
+        return await self._fitting(lambda chars: cut_payload(entry, chars), len(entry))
+
+    async def _fitting(self, shown: Callable[[int], str], chars: int) -> tuple[str, int]:
+        chars = min(chars, self._most_tokens * CHARS_PER_TOKEN)
+        while True:
+            entry = shown(chars)
+            tokens = estimate_tokens(entry)
+            if tokens <= 2 * self._most_tokens:  # else far too much, and long to count
+                (tokens,) = await self._counter.count([entry])
+            if tokens <= self._most_tokens or chars <= _LEAST_CHARS:
+                return entry, tokens
+            chars = max(_LEAST_CHARS, chars * self._most_tokens // tokens * 9 // 10)

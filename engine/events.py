@@ -5,6 +5,7 @@ prompt cache keeps hitting.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -17,6 +18,9 @@ from engine.records import EventKind, IncomingEvent, Message
 CLOCK: Final = "%Y-%m-%d %I:%M:%S %p UTC%z"
 EDITED: Final[EventKind] = "message_edited"
 DELETED: Final[EventKind] = "message_deleted"
+
+_NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_NAME = 64
 
 
 def whole_characters(text: str) -> str:
@@ -99,22 +103,26 @@ def result_payload(call_id: str, message: str, at: datetime, zone: ZoneInfo, *, 
 
 
 def assistant_payload(content: str | None, calls: Sequence[ToolCall]) -> str:
-    """The queue entry of a model's answer."""
+    """The queue entry of a model's answer; a server refuses one with neither text nor calls."""
     entry: dict[str, Any] = {"role": "assistant", "content": content}
     if calls:
         entry["tool_calls"] = [_call_entry(call) for call in calls]
+    else:
+        entry["content"] = content or ""
     return _json(entry)
 
 
 def _call_entry(call: ToolCall) -> dict[str, Any]:
     """A call as later requests repeat it.
 
-    Servers that apply a chat template fail on arguments in the history that are no JSON object.
+    Servers that apply a chat template fail on arguments in the history that are no JSON object,
+    and OpenAI refuses a history with names it would not accept for a function.
     """
     arguments = call.arguments
     if not _is_object(arguments):
         arguments = _json({"unreadable": arguments})
-    function = {"name": call.name, "arguments": arguments}
+    name = _NOT_IN_A_NAME.sub("_", call.name)[:_LONGEST_NAME] or "unknown"
+    function = {"name": name, "arguments": arguments}
     return {"id": call.id, "type": "function", "function": function}
 
 

@@ -5,6 +5,7 @@ what to do instead.
 """
 
 import json
+import re
 from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
@@ -28,7 +29,8 @@ from engine.tools import Tool, ToolContext, ToolFunction, make_tool
 
 NO_RESULTS = "No results found."
 _MAX_PAUSE_MINUTES = 360
-_LEAST_HIT_CHARS = 200
+_LEAST_HIT_CHARS = 40
+_CHARS_AROUND_A_HIT = 150
 
 Label = Annotated[str, Field(validation_alias=AliasChoices("label", "name"))]
 Page = int | None
@@ -145,7 +147,7 @@ async def conversation_search(
         end=end,
         speaker=speaker,
     )
-    return _shown(context, await context.store.search_recall(context.scope, search))
+    return _shown(context, await context.store.search_recall(context.scope, search), query)
 
 
 async def conversation_search_date(
@@ -211,7 +213,7 @@ async def archival_memory_search(
         end=end,
     )
     found = await context.store.search_archival(context.scope, search, context.knowledge)
-    return _shown(context, found)
+    return _shown(context, found, query)
 
 
 def memory_tools() -> list[Tool]:
@@ -299,34 +301,44 @@ def _day(text: str | None, name: str) -> date | None:
         raise ModelMistake(f"{name} must be a day written YYYY-MM-DD.") from error
 
 
-def _shown(context: ToolContext, page: SearchPage) -> str:
+def _shown(context: ToolContext, page: SearchPage, query: str = "") -> str:
     """Results as the model reads them; an empty page beyond the last one says so."""
     if not page.total:
         return NO_RESULTS
     last = (page.total - 1) // page.page_size
     if not page.hits:
         raise ModelMistake(f"There is no page {page.page}; the last page is {last}.")
-    rows = [_row(context, hit) for hit in page.hits]
-    head = f"Showing {len(rows)} of {page.total} results (page {page.page}/{last}):"
-    return f"{head} {json.dumps(rows, ensure_ascii=False)}"
+    head = f"Showing {len(page.hits)} of {page.total} results (page {page.page}/{last}):"
+    chars = context.config.result_chars // page.page_size - _CHARS_AROUND_A_HIT
+    while True:
+        chars = max(chars, _LEAST_HIT_CHARS)
+        rows = json.dumps(
+            [_row(context, hit, query, chars) for hit in page.hits], ensure_ascii=False
+        )
+        if chars == _LEAST_HIT_CHARS or context.fits(rows):
+            return f"{head} {rows}"
+        chars = chars * 2 // 3  # a script in which few characters make a token
 
 
-def _row(context: ToolContext, hit: Hit) -> dict[str, str]:
+def _row(context: ToolContext, hit: Hit, query: str, chars: int) -> dict[str, str]:
     row = {
         "time": clock(hit.time, context.zone),
         "who": hit.who,
         "where": hit.where,
-        "text": _cut(hit.text, context.config.result_chars // context.config.page_size - 150),
         "id": hit.id,
     }
     if hit.superseded_at:
         row["superseded"] = clock(hit.superseded_at, context.zone)
-    return row
+    return row | {"text": _excerpt(hit.text, query, chars)}  # last: where a result is cut
 
 
-def _cut(text: str, chars: int) -> str:
-    """As much of a hit as lets a whole page fit; the rest is found by a narrower question."""
-    limit = max(chars, _LEAST_HIT_CHARS)
-    if len(text) <= limit:
+def _excerpt(text: str, query: str, chars: int) -> str:
+    """As much of a hit as lets a whole page fit, around the first word that was asked for."""
+    if len(text) <= chars:
         return text
-    return f"{text[:limit]} [cut: {limit} of {len(text)} characters shown]"
+    words = sorted(re.findall(r"\w+", query), key=len, reverse=True)
+    places = (text.lower().find(word.lower()) for word in words)
+    found = next((place for place in places if place >= 0), 0)
+    start = max(0, min(found - chars // 2, len(text) - chars))
+    end = start + chars
+    return f"{text[start:end]} [cut: characters {start} to {end} of {len(text)} are shown]"

@@ -8,8 +8,9 @@ provider's prompt cache keeps hitting.
 import json
 import re
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from engine.chat_model import ModelReply, ModelRequest, ToolCall, ToolSpec
@@ -23,6 +24,7 @@ Json = dict[str, Any]
 
 _THOUGHT: Final = {"type": "string", "maxLength": 200}
 _STEADY: Final = 0.2
+_LONGEST_ID_CHARS: Final = 64
 _THINKING: Final = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 
@@ -147,7 +149,7 @@ def read_answer(body: Json, request: ModelRequest, model: str) -> Answer | None:
         return None
     usage = _usage(body.get("usage"), request, model)
     content = _content(message)
-    calls = tuple(filter(None, map(_tool_call, message.get("tool_calls") or ())))
+    calls = _distinct(filter(None, map(_tool_call, message.get("tool_calls") or ())))
     if calls or content is None or not request.tools:
         return Answer(reply=ModelReply(content=content, tool_calls=calls, usage=usage))
     names = {spec.name for spec in request.tools}
@@ -185,6 +187,16 @@ def _tool_call(call: object) -> ToolCall | None:
     if not isinstance(call_id, str) or not call_id:
         call_id = _new_call_id()
     return ToolCall(id=call_id, name=name, arguments=_unescaped(arguments))
+
+
+def _distinct(calls: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
+    """Calls that can be told apart: some servers name all calls of an answer alike."""
+    by_id: dict[str, ToolCall] = {}
+    for call in calls:
+        known = call.id in by_id or len(call.id) > _LONGEST_ID_CHARS
+        named = replace(call, id=_new_call_id()) if known else call
+        by_id[named.id] = named
+    return tuple(by_id.values())
 
 
 def _unescaped(arguments: str) -> str:

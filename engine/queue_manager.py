@@ -59,6 +59,7 @@ class QueueManager:
         self._now = now
         self._hook = hook
         self._preparing: dict[str, asyncio.Task[None]] = {}
+        self._told_full: set[str] = set()
 
     async def ready(self, scope: Scope, *, force_flush: bool = False) -> Ready:
         """The next request, flushed first where it would not fit.
@@ -104,7 +105,8 @@ class QueueManager:
             window = await self._store.load_window(scope)
             leaving = self._leaving(window, self._context.measure(window))
             if leaving and not window.prepared:
-                made = await self._summarizer.summarize(window.summary, leaving)
+                most = self._context.summary_tokens(window)
+                made = await self._summarizer.summarize(window.summary, leaving, most)
                 if not made.summary.mechanical:
                     prepared = replace(made.summary, prepared=True)
                     await self._store.save_prepared_summary(scope, prepared, made.usage)
@@ -118,7 +120,9 @@ class QueueManager:
             window = await self._store.load_window(scope)
         leaving = self._leaving(window, fill)
         if not leaving:
-            log.error("a flush frees nothing", extra={"agent_id": scope.agent_id})
+            if scope.conversation_id not in self._told_full:
+                log.error("a flush frees nothing", extra={"agent_id": scope.agent_id})
+                self._told_full.add(scope.conversation_id)
             return window
         made = await self._summary_of(window, leaving)
         await self._store.save_flush(scope, made.summary, made.usage, self._now())
@@ -141,7 +145,8 @@ class QueueManager:
             covered = [item for item in leaving if item.seq <= prepared.through_seq]
             if 2 * len(covered) >= len(leaving):
                 return Summarized(summary=replace(prepared, prepared=False))
-        return await self._summarizer.summarize(window.summary, leaving)
+        most = self._context.summary_tokens(window)
+        return await self._summarizer.summarize(window.summary, leaving, most)
 
     def _leaving(self, window: Window, fill: Fill) -> tuple[Message, ...]:
         """The oldest messages that make room: half of the queue, and enough to fit again."""

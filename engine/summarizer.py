@@ -12,7 +12,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.chat_model import ChatModel, ModelRequest
-from engine.config import MemoryConfig
+from engine.config import CHARS_PER_TOKEN, MemoryConfig
 from engine.context_window import cut_text
 from engine.errors import ModelUnavailable
 from engine.events import clock, summary_payload
@@ -24,6 +24,8 @@ _LINE_CHARS = 600
 _MECHANICAL_LINES = 6
 _MECHANICAL_LINE_CHARS = 200
 _SUMMARY_OUTPUT_TOKENS = 900
+_PROMPT_TOKENS = 250  # the instructions, and what surrounds the messages
+_LEAST_CHARS = 40
 _WINDOW_SHARE = 2  # at most half of the window goes to the text to summarise
 
 
@@ -62,12 +64,15 @@ class Summarizer:
         self._zone = zone
         self._prompt = load_prompt("summary").replace("{words}", str(config.summary_words))
 
-    async def summarize(self, old: Summary | None, leaving: Sequence[Message]) -> Summarized:
+    async def summarize(
+        self, old: Summary | None, leaving: Sequence[Message], most_tokens: int
+    ) -> Summarized:
         """One summary of an old one and the messages after it.
 
         Args:
             old: What stands for the messages before, when there is something.
             leaving: Messages that leave, oldest first; at least one.
+            most_tokens: What the summary may take in the prompt.
         """
         read_at = self._now()  # before the model is asked: an erasure meanwhile outdates it
         lines = [self._line(message) for message in leaving if message.text.strip()]
@@ -76,8 +81,7 @@ class Summarizer:
         mechanical = not text and bool(lines)
         if mechanical:
             text = _mechanical(old, lines)
-        words = _limit_words(text, self._config.summary_words)
-        (tokens,) = await self._counter.count([summary_payload(words)])
+        words, tokens = await self._limited(text, most_tokens)
         summary = Summary(
             text=words,
             through_seq=leaving[-1].seq,
@@ -88,7 +92,7 @@ class Summarizer:
         return Summarized(summary=summary, usage=tuple(usage))
 
     async def _ask(self, old: Summary | None, lines: list[str], usage: list[TokenUsage]) -> str:
-        request = self._request(old, lines)
+        request = await self._request(old, lines)
         for _ in range(self._config.summary_attempts):
             try:
                 reply = await self._model.complete(request)
@@ -99,9 +103,19 @@ class Summarizer:
                 return reply.content.strip()
         return ""
 
-    def _request(self, old: Summary | None, lines: list[str]) -> ModelRequest:
-        room_chars = self._config.context_tokens // _WINDOW_SHARE * 3
-        text = _fit(lines, room_chars - (len(old.text) if old else 0))
+    async def _request(self, old: Summary | None, lines: list[str]) -> ModelRequest:
+        """All lines where they fit; in costly scripts they are cut until they do."""
+        chars = self._config.context_tokens // _WINDOW_SHARE * CHARS_PER_TOKEN
+        chars -= len(old.text) if old else 0
+        while True:
+            request = self._written(old, _fit(lines, chars))
+            (tokens,) = await self._counter.count(request.messages)
+            room = self._config.context_tokens - request.max_output_tokens - _PROMPT_TOKENS
+            if tokens <= room or chars <= _LEAST_CHARS:
+                return request
+            chars = min(chars, sum(map(len, lines))) * room // tokens * 9 // 10
+
+    def _written(self, old: Summary | None, text: str) -> ModelRequest:
         before = f"Summary so far:\n{old.text}\n\n" if old else ""
         content = f"{before}Messages that come next:\n{text}\n\nWrite the new summary."
         return ModelRequest(
@@ -110,6 +124,17 @@ class Summarizer:
             messages=(json.dumps({"role": "user", "content": content}, ensure_ascii=False),),
             max_output_tokens=min(_SUMMARY_OUTPUT_TOKENS, self._config.context_tokens // 4),
         )
+
+    async def _limited(self, text: str, most_tokens: int) -> tuple[str, int]:
+        """The summary as it is kept, and its tokens; not every script has spaces."""
+        words = _limit_words(text, self._config.summary_words)
+        chars = len(words)
+        while True:
+            kept = words if chars >= len(words) else f"... {words[-chars:]}"
+            (tokens,) = await self._counter.count([summary_payload(kept)])
+            if tokens <= most_tokens or chars <= _LEAST_CHARS:
+                return kept, tokens
+            chars = max(_LEAST_CHARS, chars * most_tokens // tokens * 9 // 10)
 
     def _line(self, message: Message) -> str:
         who = message.author_name or ("you" if message.role == "assistant" else "system")

@@ -25,6 +25,7 @@ from engine.schemas import plain_schema
 if TYPE_CHECKING:
     from engine.config import MemoryConfig
     from engine.store import ToolStore
+    from engine.tokens import TokenCounter
 
 HEARTBEAT, CONTEXT = "request_heartbeat", "context"
 _FOR_PROGRAMMERS = re.compile(r"\n\n(?:Returns|Yields|Raises|Examples?|Notes?|Source):")
@@ -50,6 +51,7 @@ class ToolContext:
 
     Attributes:
         memory: Blocks by label, as edited so far in this step.
+        counter: Says what a result takes of the window.
         may_speak: False while an alert is worked on after the person was answered.
         knowledge: Owners of intuitive knowledge that the scope may read.
     """
@@ -60,10 +62,16 @@ class ToolContext:
     config: "MemoryConfig"
     memory: dict[str, Block]
     draft: Draft
+    counter: "TokenCounter"
     may_speak: bool = True
     knowledge: tuple[str, ...] = ()
     now: Callable[[], datetime]
     zone: ZoneInfo
+
+    def fits(self, result: str) -> bool:
+        """Whether a result can be shown whole, quoted twice as it is in a request."""
+        quoted = json.dumps(json.dumps(result, ensure_ascii=False), ensure_ascii=False)
+        return self.counter.count_now(quoted) <= self.config.result_tokens * 9 // 10
 
 
 ToolFunction = Callable[..., Awaitable[str]]

@@ -6,7 +6,7 @@ them, so after a crash it goes on where it was.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from ulid import ULID
 from engine import notices
 from engine.chat_model import ChatModel, ModelReply, ToolCall
 from engine.config import MemoryConfig
-from engine.context_window import ContextWindow, cut_text
+from engine.context_window import ContextWindow, Fitter
 from engine.errors import ContextOverflow, StaleBlock
 from engine.events import alert_payload, assistant_payload, result_payload
 from engine.hooks import Hook, MemoryPressure, ModelCalled, ToolCalled
@@ -75,6 +75,8 @@ class TurnRunner:
 
     def __init__(self, tools: TurnTools) -> None:
         self._with = tools
+        self._answers = Fitter(tools.counter, tools.config.message_tokens)
+        self._results = Fitter(tools.counter, tools.config.result_tokens)
 
     async def run(self, turn: Turn, on_commit: Callable[[], None]) -> TurnResult:
         """Go on from the last stored step until the turn yields.
@@ -110,6 +112,7 @@ class TurnRunner:
 
     async def _step(self, turn: Turn, step: int, log: TurnLog) -> NextStep:
         ready, reply = await self._ask(turn)
+        reply = replace(reply, tool_calls=reply.tool_calls[: self._with.config.max_calls])
         context = self._tool_context(turn, ready, log)
         results = await self._run_calls(reply.tool_calls, context)
         draft = context.draft
@@ -200,6 +203,7 @@ class TurnRunner:
             config=self._with.config,
             memory={block.label: block for block in ready.window.blocks},
             draft=Draft(),
+            counter=self._with.counter,
             may_speak=not log.answers_alert,
             knowledge=readable_owners(turn.scope, self._with.knowledge),
             now=self._with.now,
@@ -245,20 +249,18 @@ class TurnRunner:
         self, turn: Turn, reply: ModelReply, results: Sequence[ToolResult], draft: Draft
     ) -> list[Message]:
         """The model's answer and its results as queue entries, their tokens counted."""
-        now, zone = self._with.now(), self._with.zone
         said = "\n\n".join(item.text for item in draft.replies)
-        chars = self._with.config.result_chars
-        answer = assistant_payload(reply.content, reply.tool_calls)
-        entries: list[tuple[Role, str, str, str]] = [("assistant", "answer", said, answer)]
+        answer = await self._answers.fit_entry(assistant_payload(reply.content, reply.tool_calls))
+        messages = [self._message(turn, "assistant", "answer", said, *answer)]
         for result in results:
-            shown = cut_text(result.message, chars)
-            payload = result_payload(result.call.id, shown, now, zone, ok=result.ok)
-            entries.append(("tool", ANSWERED if result.ok else FAILED, "", payload))
-        tokens = await self._with.counter.count([payload for *_, payload in entries])
-        return [
-            self._message(turn, role, kind, text, payload, size)
-            for (role, kind, text, payload), size in zip(entries, tokens, strict=True)
-        ]
+            shown = await self._results.fit(result.message, self._result_entry(result))
+            kind = ANSWERED if result.ok else FAILED
+            messages.append(self._message(turn, "tool", kind, "", *shown))
+        return messages
+
+    def _result_entry(self, result: ToolResult) -> Callable[[str], str]:
+        now, zone = self._with.now(), self._with.zone
+        return lambda text: result_payload(result.call.id, text, now, zone, ok=result.ok)
 
     async def _system_message(self, turn: Turn, text: str, kind: str) -> Message:
         payload = alert_payload(text, self._with.now(), self._with.zone)

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.records import EventKind, Message, Reply
 from engine.tools import ToolResult
@@ -86,20 +87,28 @@ class TurnLog:
 
     def failures(self) -> Counter[tuple[str, str]]:
         """How often each call failed, by name and arguments."""
-        calls = {call["id"]: call["function"] for item in self.messages for call in _calls(item)}
-        failed = [json.loads(item.payload) for item in self.messages if item.kind == FAILED]
-        known = [calls[entry["tool_call_id"]] for entry in failed if entry["tool_call_id"] in calls]
-        return Counter((function["name"], function["arguments"]) for function in known)
+        failed: Counter[tuple[str, str]] = Counter()
+        asked: dict[str, dict[str, str]] = {}
+        for item in self.messages:
+            if item.role == "assistant":  # some servers count their ids anew in every answer
+                asked = {call["id"]: call["function"] for call in _calls(item)}
+            elif item.kind == FAILED:
+                function = asked[json.loads(item.payload)["tool_call_id"]]
+                failed[function["name"], function["arguments"]] += 1
+        return failed
+
+    def repeated(self) -> list[bool]:
+        """Of each call of the last answer: whether it was made before in this turn."""
+        made = self.made()
+        last = next((item for item in reversed(self.messages) if item.role == "assistant"), None)
+        functions = [call["function"] for call in _calls(last)] if last else []
+        return [made[function["name"], function["arguments"]] > 1 for function in functions]
 
 
-def _key(result: ToolResult) -> tuple[str, str]:
-    return result.call.name, result.call.arguments
-
-
-def _calls(message: Message) -> list[dict[str, dict[str, str]]]:
+def _calls(message: Message) -> list[dict[str, Any]]:
     if message.role != "assistant":
         return []
-    calls: list[dict[str, dict[str, str]]] = json.loads(message.payload).get("tool_calls", [])
+    calls: list[dict[str, Any]] = json.loads(message.payload).get("tool_calls", [])
     return calls
 
 
@@ -130,8 +139,8 @@ def _reason_to_go_on(log: TurnLog, results: Sequence[ToolResult]) -> str:
     """
     if any(not result.ok for result in results):
         return "a call failed"
-    made = log.made()
-    if any(result.heartbeat and made[_key(result)] <= 1 for result in results):
+    heartbeats = [result.heartbeat for result in results]
+    if any(wanted and not again for wanted, again in zip(heartbeats, log.repeated(), strict=True)):
         return "a heartbeat was asked for"
     if log.leaves_waiting and not log.was_reminded:
         return REMINDER

@@ -518,6 +518,14 @@ class TestCircuitBreaker:
 
 
 class TestReadingAnswers:
+    def test_calls_of_one_answer_can_be_told_apart(self):
+        function = {"name": "send_message", "arguments": "{}"}
+        made = [{"id": name, "function": function} for name in ("a", "a", "b" * 500, "c")]
+        answer = read_answer({"choices": [{"message": {"tool_calls": made}}]}, REQUEST, "m")
+        ids = [call.id for call in answer.reply.tool_calls]
+        assert (ids[0], ids[3], len(set(ids))) == ("a", "c", 4)
+        assert max(map(len, ids)) <= 64
+
     def read(self, message: object):
         answer = read_answer({"choices": [{"message": message}]}, REQUEST, "m")
         assert answer is not None

@@ -1,7 +1,6 @@
 """Token counts: exact where the data is at hand, never far below anywhere."""
 
 import asyncio
-import base64
 import gzip
 import hashlib
 import json
@@ -10,16 +9,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
-from tiktoken_ext import openai_public
 
 from engine.byte_pairs import BytePairCounter, load_counter
 from engine.chat_model import ModelRequest, ToolSpec
 from engine.dialects import Dialect
 from engine.openai_wire import request_body
 from engine.tokens import TokenCounter, carried_data, encoding_for, estimate_tokens
+from tests.engine.reference_tokens import reference
 
 [DATA] = carried_data()
 SAMPLES = [
@@ -39,16 +37,6 @@ SAMPLES = [
     "<|endoftext|> is only text",
     str(uuid.UUID(int=2**127 + 12345)),
 ]
-
-
-def reference(name: str) -> tiktoken.Encoding:
-    """tiktoken's own encoding, from the carried file, without the network."""
-    lines = gzip.decompress((DATA / f"{name}.tiktoken.gz").read_bytes()).splitlines()
-    ranks = {base64.b64decode(token): int(rank) for token, rank in map(bytes.split, lines)}
-    patch = pytest.MonkeyPatch()
-    with patch.context() as context:
-        context.setattr(openai_public, "load_tiktoken_bpe", lambda *_, **__: ranks)
-        return tiktoken.Encoding(**openai_public.ENCODING_CONSTRUCTORS[name]())
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """One turn: chaining, failing, yielding, reminding, and everything stored before it counts."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -101,6 +103,14 @@ class TestBounds:
         result = await rig.say()
         assert (result.steps, result.replies) == (3, (notices.STUCK,))
 
+    async def test_different_failures_are_told_apart_where_a_server_counts_its_ids_anew(self, rig):
+        def failing(number):
+            wrong = call("core_memory_append", label=f"nowhere {number}", content="x")
+            return replace(wrong, tool_calls=(replace(wrong.tool_calls[0], id="call_0"),))
+
+        rig.script(*map(failing, range(4)), call("send_message", message="At last."))
+        assert (await rig.say()).replies == ("At last.",)
+
     async def test_endless_heartbeats_end_after_twelve_steps(self, rig):
         rig.script(
             *[
@@ -132,6 +142,27 @@ class TestSilence:
         rig.script(say(""), say(""))
         result = await rig.say()
         assert (result.steps, result.replies) == (2, (notices.SILENT,))
+
+
+class TestWhatAServerRefuses:
+    """A history with such entries would be refused, with every turn after it."""
+
+    async def test_an_answer_of_nothing_is_kept_as_empty_text(self, rig):
+        rig.script(say(""), call("send_message", message="Hi."))
+        await rig.say()
+        silent = json.loads(rig.model.requests[1].messages[-2])
+        assert silent == {"role": "assistant", "content": ""}
+
+    async def test_a_name_that_no_function_may_have_is_kept_as_one_that_it_may(self, rig):
+        rig.script(call("send message! " * 20), call("send_message", message="Hi."))
+        assert (await rig.say()).replies == ("Hi.",)
+        made = json.loads(rig.model.requests[1].messages[-2])["tool_calls"][0]["function"]
+        assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", made["name"])
+
+    async def test_only_as_many_calls_as_a_window_can_show_are_carried_out(self, rig):
+        most = rig.config.memory.max_calls
+        rig.script(calls(*[("send_message", {"message": str(n)}) for n in range(most + 5)]))
+        assert len((await rig.say()).replies) == most
 
 
 class TestOverflow:
@@ -200,6 +231,15 @@ class TestPressure:
             replies += (await rig.say("The garden. " * 60)).replies
         assert set(replies) == {"I see."}
 
+    async def test_a_queue_that_cannot_get_shorter_is_reported_once(self, rig, caplog):
+        rig.model._otherwise = call("send_message", message="I see.")
+        huge = '"\\\n🫠' * 30_000
+        for _ in range(4):
+            await rig.say(huge)
+        assert sum("frees nothing" in record.message for record in caplog.records) <= 1
+        sizes = [rig.counter.request_tokens(request) for request in rig.model.requests]
+        assert max(sizes) <= 4096
+
     async def test_no_request_is_ever_larger_than_the_window(self, rig):
         await self.fill(rig, lambda: len(rig.model.requests) > 60)
         sizes = [rig.counter.request_tokens(request) for request in rig.model.requests]
@@ -226,6 +266,32 @@ class TestPressure:
         await rig.say("What is my locker code?")
         found = [item for request in rig.model.requests for item in results_in(request)]
         assert any("8812" in item["message"] for item in found)
+
+
+class TestLongHits:
+    """A message too long to show is shown around what was asked for, and its page fits."""
+
+    @pytest.mark.parametrize("filling", ["plain words ", "🫠🏳️‍🌈", '"\\\n'])
+    async def test_show_the_word_and_every_hit(self, rig, filling):
+        for number in range(5):
+            await rig.answer(f"{filling * 9000} locker{number} {filling * 9000}")
+        found = []
+
+        def reply(request):
+            if request.purpose == "summary":
+                return say("A summary.")
+            found.extend(results_in(request)[-1:])
+            searched = any("Showing" in item["message"] for item in found)
+            more = {"query": "locker3", "request_heartbeat": True}
+            return say("Here.") if searched else call("conversation_search", **more)
+
+        rig.model._otherwise = reply
+        await rig.say("Which locker?")
+        shown = next(item["message"] for item in found if "Showing" in item["message"])
+        [first, *others] = json.loads(shown.partition(": ")[2])
+        assert "locker3" in first["text"]
+        assert "[cut: characters" in first["text"]
+        assert len(others) == 4
 
 
 class TestPrefix:
