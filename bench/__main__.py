@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("bench.turns", "bench.start", "bench.search")
+BENCHMARKS = ("bench.turns", "bench.start", "bench.search", "bench.long_run")
 
 
 def main() -> None:
