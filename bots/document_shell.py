@@ -35,7 +35,7 @@ def load(
     from bots.printing import print_lines
     from bots.settings import load_settings
 
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):
         raise BadRequest(f"There is no file or folder {path}.")
     config = load_settings().engine_config()
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from engine.events import whole_characters
 from engine.records import Document
 
 PIECE_CHARS = 1200  # about 300 tokens of English
@@ -46,10 +47,15 @@ def pieces(sections: Iterable[Section]) -> Iterator[Piece]:
     """Cut sections into pieces of at most 1,200 characters, at paragraphs where there are any."""
     for section in sections:
         for start, end in _spans(section.text):
-            text = section.text[start:end].strip()
+            text = storable(section.text[start:end]).strip()
             if text:
                 shown = f"{section.repeated}\n{text}" if section.repeated else text
                 yield Piece(place=_place(section, start, end), text=shown)
+
+
+def storable(text: str) -> str:
+    """Text without what no database keeps as text: half characters and NULs."""
+    return whole_characters(text).replace("\0", "")
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
@@ -76,7 +82,7 @@ def _end(text: str, start: int) -> int:
 def _place(section: Section, start: int, end: int) -> str:
     parts = [f"page {section.page}"] if section.page else []
     if section.heading:
-        parts.append(section.heading[:HEADING_CHARS])
+        parts.append(storable(section.heading)[:HEADING_CHARS])
     if section.first_line is not None:
         first = section.first_line + section.text.count("\n", 0, start)
         last = first + section.text.rstrip("\n").count("\n", start, end - 1)

@@ -13,6 +13,7 @@ from ulid import ULID
 from engine.config import DocumentConfig
 from engine.documents import Piece, size_text, title
 from engine.errors import DocumentRefused, StaleDocument
+from engine.events import whole_characters
 from engine.parsing.child import parse
 from engine.records import Document, Passage, Scope
 from engine.store import DocumentStore
@@ -170,9 +171,9 @@ async def read_bytes(path: Path, name: str, config: DocumentConfig) -> bytes:
 def files_under(path: Path) -> Sequence[tuple[str, Path]]:
     """A file, or the files of a folder and those below it, by name; hidden ones are left out."""
     if not path.is_dir():
-        return [(path.name, path)]
+        return [(whole_characters(path.name), path)]
     found = [
-        (str(file.relative_to(path)), file)
+        (whole_characters(str(file.relative_to(path))), file)
         for file in path.rglob("*")
         if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]

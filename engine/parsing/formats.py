@@ -7,10 +7,15 @@ one plain sentence.
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from engine.documents import Section
-from engine.parsing.markup import html_sections, markdown_sections
+from engine.parsing.markup import Trail, html_sections, markdown_sections
+
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 _PDF, _ZIP, _OLE = b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _UNPACKED_BYTES = 200_000_000
@@ -119,11 +124,11 @@ def _pdf(reading: Reading) -> Iterator[Section]:
     count = len(reader.pages)
     if count > reading.max_pages:
         raise RefusedError(f"{{name}} has {count} pages; I read at most {reading.max_pages}.")
-    found = False
+    bookmarks, found, heading = _bookmarks(reader), False, ""
     for number, page in enumerate(reader.pages, 1):
-        text = page.extract_text()
+        text, heading = page.extract_text(), bookmarks.get(number, heading)
         found = found or bool(text.strip())
-        yield Section(text=text, page=number)
+        yield Section(text=text, page=number, heading=heading)
         if number % _PROGRESS_PAGES == 0 or number == count:
             reading.progress(number, count)
     if not found:
@@ -131,3 +136,24 @@ def _pdf(reading: Reading) -> Iterator[Section]:
             "{name} holds pictures of pages and no text, so I could not read it; send it with a "
             "text layer (OCR)."
         )
+
+
+def _bookmarks(reader: "PdfReader") -> dict[int, str]:
+    """The heading that each page begins under, with those above it, where the file names any."""
+    from pypdf.errors import PyPdfError
+
+    headings: dict[int, str] = {}
+    waiting: list[tuple[int, Any]] = []
+    trail = Trail()
+    with suppress(PyPdfError):  # a document without its bookmarks is as good
+        waiting = [(1, item) for item in reversed(reader.outline)]
+    while waiting:
+        level, item = waiting.pop()
+        if isinstance(item, list):
+            waiting += [(level + 1, below) for below in reversed(item)]
+            continue
+        page = reader.get_destination_page_number(item)
+        trail.enter(level, str(item.title))
+        if page is not None:
+            headings[page + 1] = str(trail)
+    return headings

@@ -8,6 +8,7 @@ from engine.documents import Section
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LINK_MARKS = "¶§ "  # of Sphinx and rustdoc, beside a heading
 _SILENT = {"script", "style", "template", "noscript", "svg", "nav"}
+_CELLS = {"td", "th"}
 _ENDS_A_BLOCK = {
     "address", "article", "aside", "blockquote", "br", "caption", "dd", "details", "div", "dl",
     "dt", "fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "li", "main", "ol",
@@ -39,6 +40,7 @@ class _Page(HTMLParser):
         self._heading: list[str] | None = None
         self._silent, self._depth = "", 0
         self._preformatted = 0
+        self._in_cell = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._silent:
@@ -47,10 +49,11 @@ class _Page(HTMLParser):
             self._silent, self._depth = tag, 1
         elif tag in _HEADINGS or tag == "title":
             self._heading = []
-        elif tag in {"td", "th"}:
+        elif tag in _CELLS:
             self._text.append(" | ")
+            self._in_cell = True
         elif tag in _ENDS_A_BLOCK:
-            self._text.append("\n")
+            self._text.append(" " if self._in_cell and tag == "p" else "\n")
         if tag == "pre" and not self._silent:
             self._preformatted += 1
 
@@ -60,7 +63,9 @@ class _Page(HTMLParser):
             self._silent = self._silent if self._depth else ""
         elif self._heading is not None and (tag in _HEADINGS or tag == "title"):
             self._begin(_HEADINGS.get(tag, 1), "".join(self._heading))
-        elif tag in _ENDS_A_BLOCK:
+        elif tag in _CELLS:
+            self._in_cell = False
+        elif tag in _ENDS_A_BLOCK and not (self._in_cell and tag == "p"):
             self._text.append("\n\n" if tag == "p" else "\n")
         if tag == "pre":
             self._preformatted = max(0, self._preformatted - 1)
@@ -104,7 +109,7 @@ def _tidy(text: str) -> str:
 def _line(text: str) -> str:
     """A line as shown; two spaces and more at its start are code's."""
     plain = text.rstrip()
-    return plain if plain.startswith("  ") else plain.lstrip().removeprefix("| ")
+    return plain if plain.startswith("  ") else plain.lstrip().removeprefix("|").lstrip()
 
 
 def html_sections(text: str) -> list[Section]:

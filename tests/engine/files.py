@@ -85,3 +85,15 @@ def encrypted_pdf() -> bytes:
     file = io.BytesIO()
     writer.write(file)
     return file.getvalue()
+
+
+def bookmarked_pdf() -> bytes:
+    """A PDF of four pages with a chapter from the second and a part of it from the third."""
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf("Cover", "Boil", "Dry", "Cool"))))
+    chapter = writer.add_outline_item(title="Kettle", page_number=1)
+    writer.add_outline_item(title="Care", page_number=2, parent=chapter)
+    file = io.BytesIO()
+    writer.write(file)
+    return file.getvalue()

@@ -27,6 +27,10 @@ class TestPieces:
         assert "".join("".join(piece.text.split()) for piece in found) == "".join(text.split())
         assert all(0 < len(piece.text) <= PIECE_CHARS for piece in found)
 
+    def test_what_no_database_keeps_is_replaced(self):
+        (piece,) = cut("half \ud800 and \0nothing", heading="\udfff")
+        assert (piece.place, piece.text) == ("?", "half ? and nothing")
+
     def test_they_end_at_paragraphs_where_there_are_any(self):
         paragraph = "word " * 150 + "end."
         found = cut(f"{paragraph}\n\n{paragraph}\n\n{paragraph}")

@@ -9,7 +9,7 @@ from engine.config import DocumentConfig
 from engine.documents import Piece
 from engine.errors import DocumentRefused
 from engine.parsing.child import parse
-from tests.engine.files import docx, encrypted_pdf, pdf
+from tests.engine.files import bookmarked_pdf, docx, encrypted_pdf, pdf
 
 
 async def read(name, data, **limits):
@@ -57,7 +57,8 @@ class TestFormats:
             "<html><head><title>Manual</title><script>alert('x')</script></head><body>"
             "<nav>Home | Next</nav><div role='navigation'><div>Up</div>Down</div>"
             "<h1>Kettle<a href='#k'>¶</a></h1><p>Boil <b>fresh</b> water.</p>"
-            "<table><tr><td>Cups</td><td>4</td></tr></table><h2>Care</h2><p>Dry &amp; cool.</p>"
+            "<table><tr><td><p>Cups</p></td><td>4</td></tr></table>"
+            "<h2>Care</h2><p>Dry &amp; cool.</p>"
         )
         found, _ = await read("manual.html", page)
         assert found == {
@@ -89,6 +90,15 @@ class TestFormats:
 
     async def test_a_pdf_is_known_whatever_its_name(self):
         assert (await read("download", pdf("Hello")))[0] == {"page 1": "Hello"}
+
+    async def test_the_bookmarks_of_a_pdf_are_its_headings(self):
+        found, _ = await read("book.pdf", bookmarked_pdf())
+        assert found == {
+            "page 1": "Cover",
+            "page 2, Kettle": "Boil",
+            "page 3, Kettle > Care": "Dry",
+            "page 4, Kettle > Care": "Cool",
+        }
 
 
 class TestRefusals:
