@@ -82,12 +82,17 @@ def _end(text: str, start: int) -> int:
 def _place(section: Section, start: int, end: int) -> str:
     parts = [f"page {section.page}"] if section.page else []
     if section.heading:
-        parts.append(storable(section.heading)[:HEADING_CHARS])
+        parts.append(_nearest(storable(section.heading)))
     if section.first_line is not None:
         first = section.first_line + section.text.count("\n", 0, start)
         last = first + section.text.rstrip("\n").count("\n", start, end - 1)
         parts.append(f"lines {first}-{max(first, last)}")
     return ", ".join(parts)
+
+
+def _nearest(heading: str) -> str:
+    """As much of a heading with those above it as a citation bears; the lowest says most."""
+    return heading if len(heading) <= HEADING_CHARS else f"…{heading[-HEADING_CHARS:]}"
 
 
 def title(name: str, place: str) -> str:

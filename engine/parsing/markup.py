@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-from engine.documents import Section
+from engine.documents import HEADING_CHARS, Section
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LINK_MARKS = "¶§ "  # of Sphinx and rustdoc, beside a heading
@@ -78,12 +78,15 @@ class _Page(HTMLParser):
 
     def close(self) -> None:
         super().close()
+        self._text += self._heading or []  # one that never ended is text
         self._end_section()
 
     def _begin(self, level: int, heading: str) -> None:
         self._heading = None
         self._end_section()
         self._trail.enter(level, heading)
+        if len(heading) > HEADING_CHARS:
+            self._text.append(heading)
 
     def _end_section(self) -> None:
         text = _tidy("".join(self._text))

@@ -44,6 +44,12 @@ class TestPieces:
         (piece,) = cut("x", page=12, heading="Sick leave")
         assert piece.place == "page 12, Sick leave"
 
+    def test_of_a_long_heading_the_lowest_part_is_kept(self):
+        (piece,) = cut("x", heading=f"{'Guide > ' * 40}Sick leave")
+        assert piece.place.startswith("…")
+        assert piece.place.endswith("> Guide > Sick leave")
+        assert len(piece.place) < 130
+
     def test_lines_are_counted_where_they_are_the_place(self):
         found = cut("".join(f"line {number} {'x' * 40}\n" for number in range(1, 61)), first_line=1)
         assert found[0].place == "lines 1-24"

@@ -71,6 +71,13 @@ class TestFormats:
         found, _ = await read("loops.html", page)
         assert found == {"Loops": "So:\nfor x in y:\n    print(x)"}
 
+    async def test_a_heading_that_never_ends_or_is_a_text_is_read_as_one(self):
+        long = "word " * 50
+        found, _ = await read("a.html", f"<h1>A</h1>a<h2>{long}</h2><h2>and no end")
+        assert found["A"] == "a"
+        assert long.strip() in "".join(found.values())
+        assert "and no end" in "".join(found.values())
+
     async def test_every_part_of_a_table_has_the_column_names(self):
         rows = "".join(f"{number},Ada {number}\n" for number in range(500))
         found, _ = await read("people.csv", f"id,name\n{rows}")
