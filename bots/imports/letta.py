@@ -14,7 +14,7 @@ from typing import Any
 from ulid import ULID
 
 from bots.imports.export import Export
-from bots.imports.reading import moment, objects, opened, refusing, words
+from bots.imports.reading import moment, objects, opened, refusing, texts, words
 from bots.routing import clean_name
 from engine.errors import ArchiveRefused, BadRequest
 from engine.imports import PastMessage, Portion
@@ -98,9 +98,7 @@ def _slug(name: str) -> str:
 def _blocks(agent: Record, document: Record) -> Iterator[Block]:
     """Blocks inside the agent (old layout), or those of the file that it names."""
     by_id = {words(block, "id"): block for block in objects(document, "blocks")}
-    wanted = agent.get("block_ids")
-    wanted = [item for item in wanted if isinstance(item, str)] if isinstance(wanted, list) else []
-    named = [by_id[item] for item in wanted if item in by_id]
+    named = [by_id[item] for item in texts(agent, "block_ids") if item in by_id]
     found: dict[str, Block] = {}
     for record in [*objects(agent, "core_memory"), *objects(agent, "memory_blocks"), *named]:
         block = _block(record)
@@ -125,13 +123,10 @@ def _passages(agent: Record) -> Iterator[Passage]:
     for record in [*objects(agent, "archival_memory"), *objects(agent, "passages")]:
         text, at = words(record, "text").strip(), moment(words(record, "created_at"))
         if text and at:
-            tags = record.get("tags")
             yield Passage(
                 id=str(ULID.from_datetime(at)),
                 text=text,
-                tags=tuple(tag for tag in tags if isinstance(tag, str))
-                if isinstance(tags, list)
-                else (),
+                tags=tuple(texts(record, "tags")),
                 source_key=_key(words(record, "created_at"), "passage", text),
                 created_at=at,
             )

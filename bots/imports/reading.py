@@ -215,6 +215,13 @@ def objects(record: object, name: str) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def texts(record: object, name: str) -> list[str]:
+    """The texts in a list field of a JSON object."""
+    value = record.get(name) if isinstance(record, dict) else None
+    found = value if isinstance(value, list) else []
+    return [whole_characters(item) for item in found if isinstance(item, str)]
+
+
 def moment(value: float | str) -> datetime | None:
     """An instant from seconds since 1970 or ISO 8601 text; None when it cannot be."""
     try:

@@ -83,6 +83,20 @@ class TestAnImportThatIsCutOff:
         assert await store.agents() == []
 
 
+class TestHalfCharacters:
+    async def test_are_stored_as_whole_ones(self, store, tmp_path):
+        half = "\ud800"
+        message = {"role": "user", "content": f"zebra {half}", "created_at": "2025-01-01T00:00"}
+        passage = {"text": half, "tags": [half], "created_at": "2025-01-01T00:00"}
+        block = {"label": half, "value": half, "description": half}
+        parts = {"messages": [message], "passages": [passage], "core_memory": [block]}
+        file = tmp_path / "export.af"
+        file.write_text(json.dumps({"agents": [{"name": f"Sam {half}", **parts}]}))
+        await bring_in(store, file)
+        counts = await store.counts(agent_scope(SAM))
+        assert (counts.messages, counts.passages) == (1, 1)
+
+
 class TestAModelThatSearches:
     """The room's agent, asked by a person on Slack, over the engine itself."""
 
