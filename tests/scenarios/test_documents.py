@@ -12,10 +12,10 @@ from engine.testing import call
 from engine.uploads import Uploads
 from tests.bots.memory_rig import until
 from tests.engine.builders import dm_scope, event, room_scope
+from tests.engine.conftest import memory as memory  # noqa: PLC0414 - the fixture
+from tests.engine.conftest import rig as rig  # noqa: PLC0414 - the fixture
 from tests.engine.files import pdf
 from tests.engine.test_turn import results_in
-
-pytest_plugins = ["tests.engine.conftest"]
 
 
 class Shelf:

@@ -11,9 +11,9 @@ from engine.records import ArchivalSearch
 from engine.testing import call
 from tests.bots.processes import membot, running
 from tests.engine.builders import dm_scope, room_scope
+from tests.engine.conftest import memory as memory  # noqa: PLC0414 - the fixture
+from tests.engine.conftest import rig as rig  # noqa: PLC0414 - the fixture
 from tests.engine.test_turn import results_in
-
-pytest_plugins = ["tests.engine.conftest"]
 
 
 @pytest.fixture
