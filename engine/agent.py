@@ -3,10 +3,12 @@
 An agent is not an object that lives between turns: it is its stored blocks, messages and passages.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from ulid import ULID
 
@@ -14,6 +16,7 @@ from engine import notices
 from engine.config import EngineConfig, OperatorBlock
 from engine.context_window import Fitter
 from engine.core_memory import HUMAN, human_label
+from engine.due_times import zone_named
 from engine.events import login_payload, user_payload, whole_characters
 from engine.places import matches, most_specific
 from engine.prompts import load_prompt
@@ -90,7 +93,10 @@ class Reception:
         self._now = now
 
     async def request(self, event: IncomingEvent) -> AcceptRequest:
-        """All that is stored for an event, its tokens counted off the event loop."""
+        """All that is stored for an event, its tokens counted off the event loop.
+
+        A full mailbox refuses what people say; what they have asked for earlier is let in.
+        """
         event = _storable(event)
         now = self._now()
         turn_id = str(ULID.from_datetime(now))
@@ -101,14 +107,14 @@ class Reception:
             turn_id=turn_id,
             blocks=starting_blocks(event, self._config),
             login=partial(self._login, event, turn_id) if said else None,
-            max_queued=self._config.dispatch.max_queued_per_agent,
+            max_queued=self._config.dispatch.max_queued_per_agent if said else sys.maxsize,
             busy_notice=notices.BUSY,
             at=now,
         )
 
     async def _message(self, event: IncomingEvent, turn_id: str) -> Message:
         """The event as stored: whole in ``text``, shown cut when it is too big for the window."""
-        zone = self._config.timezone
+        zone = self._zone(event)
         payload, tokens = await self._fitter.fit(
             event.text, lambda shown: user_payload(event, shown, zone)
         )
@@ -130,6 +136,10 @@ class Reception:
             searchable=said,
         )
 
+    def _zone(self, event: IncomingEvent) -> ZoneInfo:
+        """The person's own time zone: what they say of times is said in that."""
+        return zone_named(event.timezone, self._config.timezone)
+
     def _login(
         self, event: IncomingEvent, turn_id: str, last_heard: datetime | None
     ) -> Message | None:
@@ -137,7 +147,7 @@ class Reception:
         absence = timedelta(days=self._config.events.absence_days)
         if last_heard and event.sent_at - last_heard < absence:
             return None
-        payload = login_payload(event, last_heard, self._config.timezone)
+        payload = login_payload(event, last_heard, self._zone(event))
         return Message(
             id=str(ULID.from_datetime(self._now())),
             scope=event.scope,

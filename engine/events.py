@@ -42,10 +42,11 @@ def user_payload(event: IncomingEvent, text: str, zone: ZoneInfo) -> str:
     Args:
         event: What came in.
         text: Its text as shown, which may be cut.
-        zone: The agent's time zone.
+        zone: In which the time is shown.
     """
     if event.kind == "heartbeat":
-        return _entry("user", _json({**_head(event.kind, event, zone), "reason": text}))
+        reason = load_prompt("heartbeat")
+        return _entry("user", _json({**_head(event.kind, event, zone), "reason": reason}))
     content = {**_head(event.kind, event, zone), "message": text}
     if event.due:
         due = {"due": event.due.strftime(CLOCK), "late": event.late}

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from engine.agent import Reception
 from engine.config import EngineConfig
 from engine.due_times import next_time, zone_named
-from engine.prompts import load_prompt
 from engine.records import IncomingEvent, Schedule, Turn
 from engine.store import Acceptance, Store
 
@@ -126,7 +125,7 @@ class Scheduler:
             place_name=last.place_name,
             address=last.address,
             speaker_name=last.speaker_name,
-            text=load_prompt("heartbeat"),
+            text="",
             sent_at=at,
         )
         request = await self._reception.request(event)

@@ -59,6 +59,12 @@ class TestPlanning:
         [kept] = await rig.store.schedules(dm_scope())
         assert kept.next_at == datetime(2026, 11, 21, 11, 0, tzinfo=UTC)
 
+    async def test_the_model_reads_the_persons_own_time_of_day(self, rig):
+        await rig.answer("Hello", timezone="Europe/Berlin")
+        assert envelope(rig.model.requests[0])["time"] == "2026-11-21 01:00:00 PM UTC+0100"
+        await rig.answer("Hello", timezone="Mars/Olympus")
+        assert envelope(rig.model.requests[1])["time"] == "2026-11-21 12:00:00 PM UTC+0000"
+
     @pytest.mark.parametrize("name", ["when", "time", "cron", "at"])
     async def test_small_models_may_call_the_time_what_they_like(self, rig, name):
         rig.script(
@@ -221,6 +227,21 @@ class TestFiring:
         while len(rig.happened) == before or await rig.store.agents_with_turns():
             await asyncio.sleep(0)
         assert len(rig.model.requests) == 3  # two for the plan, one for three hours
+
+    async def test_a_full_mailbox_lets_it_in(self, rig):
+        await plan(rig)
+        gate = Gate(say("Done."))
+        rig.script(gate)
+        for number in range(rig.config.dispatch.max_queued_per_agent):
+            await rig.dispatcher.submit(event(f"m{number}"))
+        await gate.reached.wait()
+        rig.clock.advance(3600)
+        rig.model._otherwise = say("Yes.")
+        await rig.dispatcher.scheduler.fire_due()
+        gate.release.set()
+        while await rig.store.agents_with_turns():
+            await asyncio.sleep(0)
+        assert "timer" in [item.kind for item in (await rig.window()).queue]
 
     async def test_one_cancelled_between_look_and_firing_does_not_come(self, rig):
         await plan(rig)
