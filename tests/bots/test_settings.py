@@ -1,6 +1,7 @@
 """What the environment, .env and membot.toml may say, and how they are refused."""
 
 import os
+from datetime import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -157,6 +158,24 @@ class TestConfigFile:
     def test_broken_toml_is_one_sentence(self, elsewhere):
         (elsewhere / "membot.toml").write_text("[memory\n")
         assert "not valid TOML" in problems()[0]
+
+    def test_fills_heartbeats_and_quiet_hours(self, elsewhere):
+        (elsewhere / "membot.toml").write_text(
+            "[heartbeats]\nevery_minutes = 120\n"
+            '[quiet_hours]\nfrom = "22:00"\nto = "07:00"\ntimezone = "Europe/Berlin"\n'
+        )
+        events = load_settings().engine_config().events
+        assert events.heartbeat_minutes == 120
+        assert (events.quiet.start, events.quiet.end) == (time(22), time(7))
+        assert events.quiet.zone.key == "Europe/Berlin"
+
+    @pytest.mark.parametrize(
+        "line", ['from = "10 pm"', 'to = "24:00"', 'timezone = "Mars"', 'timezone = "../x"']
+    )
+    def test_quiet_hours_that_are_none_are_refused(self, elsewhere, line):
+        (elsewhere / "membot.toml").write_text(f"[quiet_hours]\n{line}\n")
+        (sentence,) = problems()
+        assert f"quiet_hours.{line.split()[0]}" in sentence
 
     def test_shares_must_rise(self, elsewhere):
         (elsewhere / "membot.toml").write_text("[memory]\nwarn = 0.9\nprepare = 0.8\n")

@@ -1,5 +1,7 @@
 """What only a look into the SQLite file itself can show."""
 
+import json
+
 import pytest
 
 from engine.errors import StoreUnavailable
@@ -16,6 +18,7 @@ from tests.storage.builders import (
     step,
     talk,
 )
+from tests.storage.test_transfer import rebuilt
 
 
 @pytest.fixture
@@ -70,6 +73,8 @@ class TestEventDetails:
 class TestSchedules:
     """Schedules travel with their agent and go with their author."""
 
+    SINCE_VERSION_1 = ("timezone", "author_name", "source_key")
+
     async def plant(self, store, sql):
         await talk(store, scope=room())
         await sql(
@@ -107,6 +112,21 @@ class TestSchedules:
         [after] = await store.agent_schedules(room().agent_id)
         assert [after] == before
         assert after.next_at is not None
+
+    async def test_an_archive_of_version_1_has_them_too(self, store, sql, tmp_path):
+        def older(members, manifest):
+            row = json.loads(members["schedules.jsonl"])
+            kept = {name: row[name] for name in row if name not in self.SINCE_VERSION_1}
+            members["schedules.jsonl"] = json.dumps(kept).encode() + b"\n"
+            manifest["version"] = 1
+
+        await self.plant(store, sql)
+        await store.export(room().agent_id, tmp_path / "new.zip", NOON)
+        await store.reset(room().agent_id, conversation_only=False, actor="op", at=later())
+        old = rebuilt(tmp_path / "new.zip", tmp_path / "old.zip", older)
+        await store.import_archive(old, agent_id=None, dry_run=False, at=NOON)
+        [after] = await store.agent_schedules(room().agent_id)
+        assert (after.reason, after.timezone, after.author_name) == ("water the plants", "UTC", "")
 
     async def test_they_are_forgotten(self, store, sql):
         await self.plant(store, sql)
