@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.records import ArchivalSearch, RecallSearch, Summary
+from engine.records import ArchivalSearch, Attachment, Quote, RecallSearch, Summary
 from engine.testing import Gate, HashEmbedder, call, calls, say
 from storage.sqlite.store import SqliteStore
 from tests.engine.builders import dm_scope, event, room_scope
@@ -198,6 +198,15 @@ class TestDeletions:
         await rig.dispatcher.wait_turn(accepted.turn_id)
         await rig.dispatcher.delete(TENANT, [key])
         assert holds(rig, SECRET) == []
+
+    async def test_what_came_with_it_goes_too(self, rig, key):
+        quote = Quote(author_name="Bob", text=f"a {SECRET}")
+        file = Attachment(name=f"{SECRET}.txt", media_type="text/plain", size_bytes=1, url="u")
+        await rig.answer("Look", key="5", quote=quote, attachments=(file,))
+        assert await rig.store.agents_with_uploads() == [dm_scope().agent_id]
+        await rig.dispatcher.delete(TENANT, [key])
+        assert holds(rig, SECRET) == []
+        assert await rig.store.agents_with_uploads() == []
 
     async def test_many_are_deleted_at_once(self, rig):
         for number in range(3):
