@@ -90,7 +90,7 @@ class KnowledgeTable(_Table):
 
 
 class MemoryTable(_Table):
-    """Memory pressure; shares of the context window. ``agent`` is not used yet."""
+    """Memory pressure, in shares of the context window, and when the memory agent runs."""
 
     agent: Literal["flush", "idle", "off"] = "flush"
     warn: Share = 0.70

@@ -283,6 +283,7 @@ class Settings:
                 flush=table.flush,
                 evict=table.evict,
                 max_steps=table.max_steps,
+                agent=table.agent,
             ),
             documents=DocumentConfig(**self.file.documents.model_dump()),
             knowledge=self.knowledge,

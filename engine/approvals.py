@@ -178,6 +178,7 @@ class Approvals:
         context = ToolContext(
             scope=turn.scope,
             turn=turn,
+            provenance=Provenance.of(turn),
             store=self._store,
             config=self._config,
             memory={},

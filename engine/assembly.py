@@ -9,8 +9,9 @@ from engine.approvals import Approvals, ask
 from engine.chat_model import ChatModel
 from engine.config import EngineConfig
 from engine.context_window import ContextWindow
-from engine.dispatcher import Dispatcher, ShowActivity
+from engine.dispatcher import Background, Dispatcher, ShowActivity
 from engine.hooks import Hook
+from engine.memory_agent import MemoryAgent, MemoryAgentTools
 from engine.memory_tools import memory_tools
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager
@@ -74,13 +75,24 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     summarizer = Summarizer(
         model=ports.model, counter=ports.counter, config=memory, now=ports.now, zone=zone
     )
+    memory_agent = MemoryAgent(
+        MemoryAgentTools(
+            store=ports.store,
+            model=ports.model,
+            counter=ports.counter,
+            config=memory,
+            now=ports.now,
+            zone=zone,
+            hook=ports.hook,
+        )
+    )
     queue = QueueManager(
         store=ports.store,
         context=context,
         summarizer=summarizer,
         config=memory,
-        now=ports.now,
         hook=ports.hook,
+        flushed=memory_agent.flushed,
     )
     runner = TurnRunner(
         TurnTools(
@@ -105,4 +117,7 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
         now=ports.now,
         zone=zone,
     )
-    return Dispatcher(ports=ports, runner=runner, queue=queue, approvals=approvals, config=config)
+    background = Background(queue=queue, memory_agent=memory_agent)
+    return Dispatcher(
+        ports=ports, runner=runner, background=background, approvals=approvals, config=config
+    )

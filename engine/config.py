@@ -12,6 +12,7 @@ _TOKENS_A_CALL = 1024
 CHARS_PER_TOKEN = 3  # cautious: English has about 4, code and other scripts fewer
 
 ToolMode = Literal["auto", "native", "json_schema"]
+MemoryAgentMode = Literal["flush", "idle", "off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,12 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryConfig:
-    """Numbers of the memory design; shares are of ``context_tokens``."""
+    """Numbers of the memory design; shares are of ``context_tokens``.
+
+    Attributes:
+        agent: When the memory agent runs: as messages leave a queue, or in quiet conversations.
+        idle_seconds: A conversation is quiet when nothing was said for so long.
+    """
 
     context_tokens: int = 32768
     warn: float = 0.70
@@ -51,7 +57,8 @@ class MemoryConfig:
     result_share: float = 0.25
     message_share: float = 0.25
     page_size: int = 5
-    shown_speakers: int = 8
+    agent: MemoryAgentMode = "flush"
+    idle_seconds: float = 600.0
 
     @property
     def result_tokens(self) -> int:

@@ -7,11 +7,12 @@ changes or at a flush; everything else is appended.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 from engine.chat_model import ModelRequest, ToolSpec
 from engine.config import CHARS_PER_TOKEN, MemoryConfig
 from engine.core_memory import render
-from engine.events import summary_payload
+from engine.events import clock, summary_payload
 from engine.records import Block, MemoryCounts, Message, Window
 from engine.tokens import TokenCounter, estimate_tokens
 
@@ -240,3 +241,10 @@ class Fitter:
             if tokens <= self._most_tokens or chars <= _LEAST_CHARS:
                 return entry, tokens
             chars = max(_LEAST_CHARS, chars * self._most_tokens // tokens * 9 // 10)
+
+
+def message_line(message: Message, zone: ZoneInfo, chars: int) -> str:
+    """A message on one line, with its time and who said it; its text is cut to so many chars."""
+    who = message.author_name or ("you" if message.role == "assistant" else "system")
+    said = cut_text(" ".join(message.text.split()), chars)
+    return f"[{clock(message.sent_at, zone)}] {who}: {said}"

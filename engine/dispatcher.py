@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from engine import notices
@@ -19,6 +20,7 @@ from engine.changes import Changes
 from engine.config import EngineConfig
 from engine.errors import MembotError, ModelUnavailable, StaleTurn, StoreUnavailable
 from engine.hooks import TurnFinished
+from engine.memory_agent import MemoryAgent
 from engine.queue_manager import QueueManager
 from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn, TurnState
 from engine.schedules import Scheduler
@@ -37,13 +39,26 @@ _STORE_RETRY_SECONDS = 5.0
 _KEPT_RESULTS = 256
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """What works beside the turns, and starts and ends with the dispatcher."""
+
+    queue: QueueManager
+    memory_agent: MemoryAgent
+
+    async def close(self) -> None:
+        """Give up what is under way; it is made anew."""
+        await self.memory_agent.close()
+        await self.queue.close()
+
+
 class Dispatcher:
     """Accepts events and runs their turns.
 
     Args:
         ports: Store, clock, hooks and what shows that work is going on.
         runner: Runs one turn.
-        queue: Is closed with the dispatcher.
+        background: Starts and ends with the dispatcher.
         approvals: Tells agents what became of calls that waited for a person.
         config: Bounds, and what an agent is born with.
     """
@@ -53,13 +68,13 @@ class Dispatcher:
         *,
         ports: "EnginePorts",
         runner: TurnRunner,
-        queue: QueueManager,
+        background: Background,
         approvals: Approvals,
         config: EngineConfig,
     ) -> None:
         self._store = ports.store
         self._runner = runner
-        self._queue = queue
+        self._background = background
         self._approvals = approvals
         self._bounds = config.dispatch
         self._reception = Reception(config=config, counter=ports.counter, now=ports.now)
@@ -93,6 +108,7 @@ class Dispatcher:
         for agent_id in await self._store.agents_with_turns():
             self._wake(agent_id)
         await self._approvals.resume(self.submit)
+        await self._background.memory_agent.start()
 
     async def decide(self, decision: Decision) -> str | None:
         """Run or refuse a call that waits for a person; the turn in which the agent says so.
@@ -156,7 +172,7 @@ class Dispatcher:
     async def close(self) -> None:
         """Stop at once; what was running goes on at the next start."""
         await self.drain(0)
-        await self._queue.close()
+        await self._background.close()
         for task in self._signs:
             task.cancel()
         await asyncio.gather(*self._signs, return_exceptions=True)
@@ -277,6 +293,7 @@ class Dispatcher:
         )
         if result.scheduled:
             self.scheduler.wake()
+        self._background.memory_agent.turn_ended(turn.scope)
         self._results[turn.id] = result
         if len(self._results) > _KEPT_RESULTS:
             self._results.popitem(last=False)

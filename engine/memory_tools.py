@@ -6,6 +6,7 @@ what to do instead.
 
 import json
 import re
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
@@ -23,9 +24,10 @@ from engine.records import (
     Passage,
     RecallSearch,
     Reply,
+    Revision,
     SearchPage,
 )
-from engine.tools import Tool, ToolContext, ToolFunction, make_tool
+from engine.tools import MemoryContext, Tool, ToolContext, ToolFunction, make_tool
 
 NO_RESULTS = "No results found."
 _MAX_PAUSE_MINUTES = 360
@@ -62,7 +64,7 @@ async def pause_heartbeats(
     return f"No timed heartbeat for {minutes} minutes."
 
 
-async def core_memory_append(context: ToolContext, label: Label, content: str) -> str:
+async def core_memory_append(context: MemoryContext, label: Label, content: str) -> str:
     """Add one line to a core memory block. Use it for facts to keep in sight.
 
     Args:
@@ -78,7 +80,7 @@ async def core_memory_append(context: ToolContext, label: Label, content: str) -
 
 
 async def core_memory_replace(
-    context: ToolContext, label: Label, old_content: str, new_content: str
+    context: MemoryContext, label: Label, old_content: str, new_content: str
 ) -> str:
     """Replace an exact piece of a core memory block; an empty new_content deletes it.
 
@@ -92,7 +94,7 @@ async def core_memory_replace(
     return "Replaced."
 
 
-async def rethink_memory(context: ToolContext, target_block_label: str, new_memory: str) -> str:
+async def rethink_memory(context: MemoryContext, target_block_label: str, new_memory: str) -> str:
     """Rewrite a whole core memory block. A new label makes a new block.
 
     Args:
@@ -106,7 +108,7 @@ async def rethink_memory(context: ToolContext, target_block_label: str, new_memo
     return "Rewritten." if known else f"Made the new block '{label}'."
 
 
-async def rethink_user_memory(context: ToolContext, new_memory: str) -> str:
+async def rethink_user_memory(context: MemoryContext, new_memory: str) -> str:
     """Rewrite the whole block about the person who is speaking.
 
     Args:
@@ -116,13 +118,13 @@ async def rethink_user_memory(context: ToolContext, new_memory: str) -> str:
     return "Rewritten."
 
 
-async def finish_rethinking_memory(context: ToolContext) -> str:
+async def finish_rethinking_memory(context: MemoryContext) -> str:
     """Say that the memory blocks are as they should be."""
     return "Finished."
 
 
 async def conversation_search(
-    context: ToolContext,
+    context: MemoryContext,
     query: str,
     page: Page = 0,
     start_date: str | None = None,
@@ -151,7 +153,7 @@ async def conversation_search(
 
 
 async def conversation_search_date(
-    context: ToolContext, start_date: str, end_date: str, page: Page = 0
+    context: MemoryContext, start_date: str, end_date: str, page: Page = 0
 ) -> str:
     """List what was said between two days, oldest first.
 
@@ -167,7 +169,7 @@ async def conversation_search_date(
 
 
 async def archival_memory_insert(
-    context: ToolContext, content: str, tags: list[str] | None = None
+    context: MemoryContext, content: str, tags: list[str] | None = None
 ) -> str:
     """Store a fact or a thought in archival memory, which has no limit.
 
@@ -186,8 +188,36 @@ async def archival_memory_insert(
     return f"Stored as {passage.id}."
 
 
+async def archival_memory_update(context: MemoryContext, passage_id: str, content: str) -> str:
+    """Replace what a passage of archival memory says; the old text is kept as superseded.
+
+    Args:
+        passage_id: The id that a search shows.
+        content: Its complete new text.
+    """
+    text = content.strip()
+    if not text:
+        raise ModelMistake("content is empty; use archival_memory_delete to let a passage go.")
+    old = await _known_passage(context, passage_id)
+    if old.text == text:
+        return "It says that already."
+    new = replace(_passage(context, text, old.tags), title=old.title)
+    _supersede(context, old, new)
+    return f"Stored as {new.id}; the old text is kept as superseded."
+
+
+async def archival_memory_delete(context: MemoryContext, passage_id: str) -> str:
+    """Let go of a passage of archival memory that is wrong or no longer true.
+
+    Args:
+        passage_id: The id that a search shows.
+    """
+    _supersede(context, await _known_passage(context, passage_id), None)
+    return "Deleted; it is no longer searched."
+
+
 async def archival_memory_search(
-    context: ToolContext,
+    context: MemoryContext,
     query: str,
     page: Page = 0,
     tags: list[str] | None = None,
@@ -226,6 +256,8 @@ def memory_tools() -> list[Tool]:
         conversation_search_date,
         archival_memory_insert,
         archival_memory_search,
+        archival_memory_update,
+        archival_memory_delete,
         rethink_memory,
         rethink_user_memory,
     ]
@@ -233,43 +265,73 @@ def memory_tools() -> list[Tool]:
     return [make_tool(function, chains=function in chaining) for function in ordered]
 
 
-def _resolved(context: ToolContext, label: str) -> str:
+def _resolved(context: MemoryContext, label: str) -> str:
     """``human`` means the speaker's own block, wherever that is kept."""
     if label == HUMAN:
         return human_label(context.scope.speaker, room=context.scope.audience == "room")
     return label
 
 
-def _block(context: ToolContext, label: str) -> Block:
-    resolved = _resolved(context, label)
-    if resolved in context.memory:
-        return context.memory[resolved]
+def block_named(context: MemoryContext, label: str) -> Block | None:
+    """The block a label means here, if there is one; ``human`` is the speaker's."""
+    return context.memory.get(_resolved(context, label))
+
+
+def _block(context: MemoryContext, label: str) -> Block:
+    if block := block_named(context, label):
+        return block
     known = ", ".join(f"'{name}'" for name in context.memory)
     raise ModelMistake(f"There is no block '{label}'. Blocks: {known}.")
 
 
-def _write(context: ToolContext, block: Block, operation: str) -> None:
+def _write(context: MemoryContext, block: Block, operation: str) -> None:
     context.memory[block.label] = block
     write = BlockWrite(
         block=block,
-        author=context.scope.speaker,
-        source_key=context.turn.source_key,
+        author=context.provenance.author,
+        source_key=context.provenance.source_key,
+        sources=context.provenance.sources,
         operation=operation,
     )
     context.draft.blocks.append(write)
 
 
-def _passage(context: ToolContext, text: str, tags: tuple[str, ...]) -> Passage:
+def _passage(context: MemoryContext, text: str, tags: tuple[str, ...]) -> Passage:
     now = context.now()
     return Passage(
         id=str(ULID.from_datetime(now)),
         text=text,
         tags=tags,
-        author=context.scope.speaker,
-        author_name=context.turn.speaker_name,
-        source_key=context.turn.source_key,
+        author=context.provenance.author,
+        author_name=context.provenance.author_name,
+        source_key=context.provenance.source_key,
+        sources=context.provenance.sources,
         created_at=now,
     )
+
+
+async def _known_passage(context: MemoryContext, passage_id: str) -> Passage:
+    """A current passage, one of this step's included."""
+    wanted = passage_id.strip()
+    for passage in context.draft.passages:
+        if passage.id == wanted:
+            return passage
+    gone = {revision.passage_id for revision in context.draft.revisions}
+    found = await context.store.passage(context.scope, wanted)
+    if found is None or found.id in gone:
+        raise ModelMistake(f"There is no current passage '{wanted}'; search for it to get its id.")
+    return found
+
+
+def _supersede(context: MemoryContext, old: Passage, new: Passage | None) -> None:
+    draft = context.draft
+    if old in draft.passages:
+        draft.passages.remove(old)
+    else:
+        revision = Revision(passage_id=old.id, successor=new.id if new else None)
+        draft.revisions.append(revision)
+    if new:
+        draft.passages.append(new)
 
 
 def _page(page: Page) -> int:
@@ -279,7 +341,7 @@ def _page(page: Page) -> int:
 
 
 def _days(
-    context: ToolContext, start: str | None, end: str | None
+    context: MemoryContext, start: str | None, end: str | None
 ) -> tuple[datetime | None, datetime | None]:
     """Two inclusive days of the agent's time zone as instants, the second exclusive."""
     first, last = _day(start, "start_date"), _day(end, "end_date")
@@ -301,7 +363,7 @@ def _day(text: str | None, name: str) -> date | None:
         raise ModelMistake(f"{name} must be a day written YYYY-MM-DD.") from error
 
 
-def _shown(context: ToolContext, page: SearchPage, query: str = "") -> str:
+def _shown(context: MemoryContext, page: SearchPage, query: str = "") -> str:
     """Results as the model reads them; an empty page beyond the last one says so."""
     if not page.total:
         return NO_RESULTS
@@ -320,7 +382,7 @@ def _shown(context: ToolContext, page: SearchPage, query: str = "") -> str:
         chars = chars * 2 // 3  # a script in which few characters make a token
 
 
-def _row(context: ToolContext, hit: Hit, query: str, chars: int) -> dict[str, str]:
+def _row(context: MemoryContext, hit: Hit, query: str, chars: int) -> dict[str, str]:
     row = {
         "time": clock(hit.time, context.zone),
         "who": hit.who,

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from engine.chat_model import ModelRequest
 from engine.config import MemoryConfig
@@ -38,8 +37,8 @@ class QueueManager:
         context: Builds and measures requests.
         summarizer: Makes what stands for evicted messages.
         config: Shares.
-        now: The clock.
         hook: Is told of flushes.
+        flushed: Called when messages have left a conversation's queue.
     """
 
     def __init__(
@@ -49,14 +48,14 @@ class QueueManager:
         context: ContextWindow,
         summarizer: Summarizer,
         config: MemoryConfig,
-        now: Callable[[], datetime],
         hook: Hook,
+        flushed: Callable[[Scope], None],
     ) -> None:
+        self._flushed = flushed
         self._store = store
         self._context = context
         self._summarizer = summarizer
         self._config = config
-        self._now = now
         self._hook = hook
         self._preparing: dict[str, asyncio.Task[None]] = {}
         self._told_full: set[str] = set()
@@ -125,7 +124,8 @@ class QueueManager:
                 self._told_full.add(scope.conversation_id)
             return window
         made = await self._summary_of(window, leaving)
-        await self._store.save_flush(scope, made.summary, made.usage, self._now())
+        at = made.summary.created_at
+        await self._store.save_flush(scope, made.summary, made.usage, at)
         gone = [item for item in window.queue if item.seq <= made.summary.through_seq]
         self._hook(
             MemoryFlushed(
@@ -136,6 +136,7 @@ class QueueManager:
                 mechanical=made.summary.mechanical,
             )
         )
+        self._flushed(scope)
         return await self._store.load_window(scope)
 
     async def _summary_of(self, window: Window, leaving: Sequence[Message]) -> Summarized:

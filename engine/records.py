@@ -155,17 +155,25 @@ class BlockWrite:
     Attributes:
         author: Principal whose message caused it, or ``memory-agent``, ``operator``.
         operation: Tool or command that wrote it.
+        sources: Further messages it was made from.
     """
 
     block: Block
     author: str | None
     source_key: str | None
     operation: str
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """One entry of archival memory."""
+    """One entry of archival memory.
+
+    Attributes:
+        source_key: The message it came from.
+        sources: Further messages it was made from.
+        superseded_by: Passage that stands in its place; None when it was deleted.
+    """
 
     id: str
     seq: int = 0
@@ -179,6 +187,19 @@ class Passage:
     superseded_at: datetime | None = None
     superseded_by: str | None = None
     document_id: str | None = None
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """The end of a passage: its text is kept as superseded and no longer searched.
+
+    Attributes:
+        successor: What stands in its place, or None.
+    """
+
+    passage_id: str
+    successor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,6 +394,7 @@ class StepCommit:
     messages: tuple[Message, ...] = ()
     blocks: tuple[BlockWrite, ...] = ()
     passages: tuple[Passage, ...] = ()
+    revisions: tuple[Revision, ...] = ()
     replies: tuple[Reply, ...] = ()
     approvals: tuple[Approval, ...] = ()
     schedules: tuple[Schedule, ...] = ()
@@ -382,6 +404,43 @@ class StepCommit:
     error_id: str | None = None
     warned: bool = False
     heartbeats_paused_until: datetime | None = None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reflection:
+    """What the memory agent reads of one conversation, in one snapshot.
+
+    Attributes:
+        messages: Said since its last run, oldest first; each has a text.
+        blocks: The agent's own and those about the messages' authors.
+        through_seq: The last message its run covers.
+        more: Whether messages after that wait for another run.
+    """
+
+    scope: Scope
+    messages: tuple[Message, ...]
+    blocks: tuple[Block, ...]
+    through_seq: int
+    more: bool
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReflectionCommit:
+    """Everything one run of the memory agent did, stored in one transaction or not at all.
+
+    Attributes:
+        through_seq: Messages up to here need no other run; None leaves that as it was.
+        read_at: When what it worked on was read: an erasure after that outdates it.
+    """
+
+    scope: Scope
+    through_seq: int | None
+    read_at: datetime
+    blocks: tuple[BlockWrite, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    usage: tuple[TokenUsage, ...] = ()
     at: datetime
 
 

@@ -28,6 +28,8 @@ from engine.records import (
     Passage,
     RecallSearch,
     Receipt,
+    Reflection,
+    ReflectionCommit,
     Schedule,
     Scope,
     SearchPage,
@@ -155,6 +157,10 @@ class MemoryStore(Protocol):
         """
         ...
 
+    async def passage(self, scope: Scope, passage_id: str) -> Passage | None:
+        """A current passage of this agent by its id."""
+        ...
+
     async def find_duplicate_passage(self, scope: Scope, text: str) -> Passage | None:
         """A current passage of cosine > 0.97 with the same words, or None."""
         ...
@@ -224,6 +230,43 @@ class DocumentStore(Protocol):
 
     async def finish_upload(self, upload: Upload, notice: str | None, at: datetime) -> None:
         """A file is read, or its sender is told why not; it waits no more."""
+        ...
+
+
+class ReflectionStore(Protocol):
+    """What the memory agent reads and writes, beside an agent's turns."""
+
+    async def unreflected(self, idle_since: datetime | None) -> list[Scope]:
+        """Conversations with messages that the memory agent has not seen.
+
+        Args:
+            idle_since: None for those whose messages have left the queue; a time for those in
+                which nothing was said after it, their queues included.
+        """
+        ...
+
+    async def load_reflection(
+        self, scope: Scope, *, tokens: int, whole_queue: bool
+    ) -> Reflection | None:
+        """The oldest messages not seen yet, up to about so many tokens; None when there are none.
+
+        Args:
+            scope: Of which conversation.
+            tokens: The most to read at once; a single larger message comes alone.
+            whole_queue: Also those that are still in the queue.
+        """
+        ...
+
+    async def commit_reflection(self, commit: ReflectionCommit) -> tuple[str, ...]:
+        """Store a run with all its effects, or nothing.
+
+        Returns:
+            Labels of blocks that have changed since they were read; when there are any, nothing
+            was stored.
+
+        Raises:
+            StaleTurn: The conversation is gone, or something in it was erased meanwhile.
+        """
         ...
 
 
@@ -434,6 +477,7 @@ class ImportStore(Protocol):
 class Store(
     TurnStore,
     ToolStore,
+    ReflectionStore,
     ChangeStore,
     DocumentStore,
     OutboxStore,

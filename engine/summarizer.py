@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from engine.chat_model import ChatModel, ModelRequest
 from engine.config import CHARS_PER_TOKEN, MemoryConfig
-from engine.context_window import cut_text
+from engine.context_window import cut_text, message_line
 from engine.errors import ModelUnavailable
-from engine.events import clock, summary_payload
+from engine.events import summary_payload
 from engine.prompts import load_prompt
 from engine.records import Message, Summary, TokenUsage
 from engine.tokens import TokenCounter
@@ -75,7 +75,8 @@ class Summarizer:
             most_tokens: What the summary may take in the prompt.
         """
         read_at = self._now()  # before the model is asked: an erasure meanwhile outdates it
-        lines = [self._line(message) for message in leaving if message.text.strip()]
+        said = (message for message in leaving if message.text.strip())
+        lines = [message_line(message, self._zone, _LINE_CHARS) for message in said]
         usage: list[TokenUsage] = []
         text = await self._ask(old, lines, usage) if lines else (old.text if old else "")
         mechanical = not text and bool(lines)
@@ -135,11 +136,6 @@ class Summarizer:
             if tokens <= most_tokens or chars <= _LEAST_CHARS:
                 return kept, tokens
             chars = max(_LEAST_CHARS, chars * most_tokens // tokens * 9 // 10)
-
-    def _line(self, message: Message) -> str:
-        who = message.author_name or ("you" if message.role == "assistant" else "system")
-        said = cut_text(" ".join(message.text.split()), _LINE_CHARS)
-        return f"[{clock(message.sent_at, self._zone)}] {who}: {said}"
 
 
 def _fit(lines: list[str], chars: int) -> str:

@@ -17,14 +17,25 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from engine.chat_model import ToolCall, ToolSpec
 from engine.errors import ModelMistake
+from engine.hooks import Hook, ToolCalled
 from engine.places import EVERYWHERE, matches
-from engine.records import Approval, Block, BlockWrite, Passage, Reply, Schedule, Scope, Turn
+from engine.records import (
+    Approval,
+    Block,
+    BlockWrite,
+    Passage,
+    Reply,
+    Revision,
+    Schedule,
+    Scope,
+    Turn,
+)
 from engine.rights import is_admin
 from engine.schemas import plain_schema
 
 if TYPE_CHECKING:
     from engine.config import MemoryConfig
-    from engine.store import ToolStore
+    from engine.store import MemoryStore, ToolStore
     from engine.tokens import TokenCounter
 
 HEARTBEAT, CONTEXT = "request_heartbeat", "context"
@@ -38,6 +49,7 @@ class Draft:
 
     blocks: list[BlockWrite] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
+    revisions: list[Revision] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     approvals: list[Approval] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
@@ -46,24 +58,43 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolContext:
-    """What a tool may know and touch: the scope is bound here, never by an argument.
+class Provenance:
+    """Where what is written to memory comes from.
 
     Attributes:
-        memory: Blocks by label, as edited so far in this step.
+        author: Principal key, or ``memory-agent``.
+        source_key: The message; ``sources`` are further ones.
+    """
+
+    author: str | None
+    author_name: str
+    source_key: str | None
+    sources: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, turn: Turn) -> "Provenance":
+        """Whoever speaks in a turn, and the message it answers."""
+        speaker, name = turn.scope.speaker, turn.speaker_name
+        return cls(author=speaker, author_name=name, source_key=turn.source_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryContext:
+    """What a tool may know and touch of memory: the scope is bound here, never by an argument.
+
+    Attributes:
+        memory: Blocks by label, as edited so far.
         counter: Says what a result takes of the window.
-        may_speak: False while an alert is worked on after the person was answered.
         knowledge: Owners of intuitive knowledge that the scope may read.
     """
 
     scope: Scope
-    turn: Turn
-    store: "ToolStore"
+    provenance: Provenance
+    store: "MemoryStore"
     config: "MemoryConfig"
     memory: dict[str, Block]
     draft: Draft
     counter: "TokenCounter"
-    may_speak: bool = True
     knowledge: tuple[str, ...] = ()
     now: Callable[[], datetime]
     zone: ZoneInfo
@@ -72,6 +103,19 @@ class ToolContext:
         """Whether a result can be shown whole, quoted twice as it is in a request."""
         quoted = json.dumps(json.dumps(result, ensure_ascii=False), ensure_ascii=False)
         return self.counter.count_now(quoted) <= self.config.result_tokens * 9 // 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolContext(MemoryContext):
+    """What a tool of a turn may know and touch.
+
+    Attributes:
+        may_speak: False while an alert is worked on after the person was answered.
+    """
+
+    store: "ToolStore"
+    turn: Turn
+    may_speak: bool = True
 
 
 ToolFunction = Callable[..., Awaitable[str]]
@@ -206,8 +250,22 @@ class Toolbox:
         """What an agent may call: the same from request to request, whoever speaks."""
         return tuple(tool.spec for tool in self._tools() if tool.is_offered(agent_id))
 
+    async def run_all(
+        self, calls: Iterable[ToolCall], context: MemoryContext, hook: Hook
+    ) -> list[ToolResult]:
+        """Run calls in order; after the first failure the rest are answered as not run."""
+        results: list[ToolResult] = []
+        for call in calls:
+            if results and not results[-1].ok:
+                results.append(ToolResult(call=call, ok=False, message="Not run: see above."))
+                continue
+            result = await self.run(call, context)
+            hook(ToolCalled(agent_id=context.scope.agent_id, tool=call.name, ok=result.ok))
+            results.append(result)
+        return results
+
     async def run(
-        self, call: ToolCall, context: ToolContext, *, approved: bool = False
+        self, call: ToolCall, context: MemoryContext, *, approved: bool = False
     ) -> ToolResult:
         """Carry out one call; whatever the model got wrong comes back as a Failed result.
 
@@ -220,7 +278,7 @@ class Toolbox:
             tool = self._find(call.name, context)
             arguments = self._validate(tool, call.arguments)
             heartbeat = bool(arguments.pop(HEARTBEAT, False))
-            if tool.asks_first and self._ask and not approved:
+            if tool.asks_first and not approved and self._ask and isinstance(context, ToolContext):
                 message = await self._ask(call, context)
             else:
                 message = await tool.function(context, **arguments)
@@ -231,7 +289,7 @@ class Toolbox:
     def _tools(self) -> Iterator[Tool]:
         return (tool for tools in self._sources.values() for tool in tools)
 
-    def _find(self, name: str, context: ToolContext) -> Tool:
+    def _find(self, name: str, context: MemoryContext) -> Tool:
         offered = [tool for tool in self._tools() if tool.is_offered(context.scope.agent_id)]
         tool = next((tool for tool in offered if tool.spec.name == name), None)
         if tool is None:

@@ -13,19 +13,19 @@ from zoneinfo import ZoneInfo
 from ulid import ULID
 
 from engine import notices
-from engine.chat_model import ChatModel, ModelReply, ToolCall
+from engine.chat_model import ChatModel, ModelReply
 from engine.config import MemoryConfig
 from engine.context_window import ContextWindow, Fitter
 from engine.errors import ContextOverflow, StaleBlock
 from engine.events import alert_payload, assistant_payload, result_payload
-from engine.hooks import Hook, MemoryPressure, ModelCalled, ToolCalled
+from engine.hooks import Hook, MemoryPressure, ModelCalled
 from engine.knowledge import KnowledgeSource, readable_owners
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager, Ready
 from engine.records import Message, Reply, Role, StepCommit, Turn, TurnState
 from engine.store import Store
 from engine.tokens import TokenCounter
-from engine.tools import Draft, Toolbox, ToolContext, ToolResult
+from engine.tools import Draft, Provenance, Toolbox, ToolContext, ToolResult
 from engine.turn_log import (
     ALERT,
     ANSWERED,
@@ -114,7 +114,7 @@ class TurnRunner:
         ready, reply = await self._ask(turn)
         reply = replace(reply, tool_calls=reply.tool_calls[: self._with.config.max_calls])
         context = self._tool_context(turn, ready, log)
-        results = await self._run_calls(reply.tool_calls, context)
+        results = await self._with.toolbox.run_all(reply.tool_calls, context, self._with.hook)
         draft = context.draft
         if not reply.tool_calls and reply.content and context.may_speak and turn.kind != HEARTBEAT:
             draft.replies.append(Reply(text=reply.content))
@@ -143,6 +143,7 @@ class TurnRunner:
             messages=tuple(messages),
             blocks=tuple(draft.blocks),
             passages=tuple(draft.passages),
+            revisions=tuple(draft.revisions),
             replies=tuple(draft.replies),
             approvals=tuple(draft.approvals),
             schedules=tuple(draft.schedules),
@@ -199,6 +200,7 @@ class TurnRunner:
         return ToolContext(
             scope=turn.scope,
             turn=turn,
+            provenance=Provenance.of(turn),
             store=self._with.store,
             config=self._with.config,
             memory={block.label: block for block in ready.window.blocks},
@@ -209,20 +211,6 @@ class TurnRunner:
             now=self._with.now,
             zone=self._with.zone,
         )
-
-    async def _run_calls(self, calls: Sequence[ToolCall], context: ToolContext) -> list[ToolResult]:
-        """Run calls in order; after the first failure the rest are answered as not run."""
-        results: list[ToolResult] = []
-        for call in calls:
-            if results and not results[-1].ok:
-                results.append(ToolResult(call=call, ok=False, message="Not run: see above."))
-                continue
-            result = await self._with.toolbox.run(call, context)
-            self._with.hook(
-                ToolCalled(agent_id=context.scope.agent_id, tool=call.name, ok=result.ok)
-            )
-            results.append(result)
-        return results
 
     async def _alert(
         self, turn: Turn, ready: Ready, draft: Draft, added: Sequence[Message]

@@ -11,7 +11,7 @@ from engine.errors import StaleBlock
 from engine.records import Block, BlockVersion, BlockWrite, Scope
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["agent_blocks", "apply", "history", "settle", "window_blocks"]
+__all__ = ["agent_blocks", "apply", "history", "settle", "stale_labels", "window_blocks"]
 
 _STARTING = "created"
 _CONFIGURED, _OPERATOR = "configured", "operator"
@@ -92,13 +92,25 @@ def apply(
         StaleBlock: A block is not at the version that the write was made from.
     """
     for write in writes:
-        row = connection.execute(
-            "SELECT version FROM blocks WHERE agent_id = ? AND tenant = ? AND label = ?",
-            (scope.agent_id, scope.tenant, write.block.label),
-        ).fetchone()
-        if write.block.version != (row["version"] + 1 if row else 1):
+        if _is_stale(connection, scope, write.block):
             raise StaleBlock
         _store(connection, scope, write, turn_id, at)
+
+
+def stale_labels(
+    connection: sqlite3.Connection, scope: Scope, writes: Iterable[BlockWrite]
+) -> tuple[str, ...]:
+    """Blocks that are not at the version that a write was made from."""
+    blocks = (write.block for write in writes)
+    return tuple(block.label for block in blocks if _is_stale(connection, scope, block))
+
+
+def _is_stale(connection: sqlite3.Connection, scope: Scope, block: Block) -> bool:
+    row = connection.execute(
+        "SELECT version FROM blocks WHERE agent_id = ? AND tenant = ? AND label = ?",
+        (scope.agent_id, scope.tenant, block.label),
+    ).fetchone()
+    return bool(block.version != (row["version"] + 1 if row else 1))
 
 
 def _store(
@@ -132,11 +144,15 @@ def _store(
         ":description, :value, :limit, :read_only, :owner, :owner_name, :version, :at)",
         values,
     )
-    connection.execute(
+    cursor = connection.execute(
         "INSERT INTO block_versions (agent_id, tenant, label, version, value, author, "
         "source_key, turn_id, operation, at) VALUES (:agent, :tenant, :label, :version, :value, "
         ":author, :source, :turn, :operation, :at)",
         values,
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO block_sources (version_id, source_key) VALUES (?, ?)",
+        ((cursor.lastrowid, source) for source in write.sources),
     )
 
 

@@ -132,8 +132,10 @@ def add_to_last_active(connection: sqlite3.Connection, indexes: Indexes, message
     add(connection, indexes, [replace(message, scope=scope)])
 
 
-def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple[Message, ...]:
-    """The conversation's messages after a number, oldest first.
+def queue(
+    connection: sqlite3.Connection, scope: Scope, after_seq: int, most: int = -1
+) -> tuple[Message, ...]:
+    """The conversation's messages after a number, oldest first; at most so many, -1 for all.
 
     Messages of turns that still wait for an earlier one are not there yet.
     """
@@ -142,10 +144,11 @@ def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> tuple
         "AND agent_id = :agent AND tenant = :tenant AND turn_id NOT IN "
         "(SELECT id FROM turns WHERE agent_id = :agent AND state IN ('queued', 'running') "
         "AND state = 'queued' AND seq > (SELECT min(seq) FROM turns "
-        "WHERE agent_id = :agent AND state IN ('queued', 'running'))) ORDER BY seq",
+        "WHERE agent_id = :agent AND state IN ('queued', 'running'))) ORDER BY seq LIMIT :most",
         {
             "conversation": scope.conversation_id,
             "after": after_seq,
+            "most": most,
             "agent": scope.agent_id,
             "tenant": scope.tenant,
         },

@@ -8,7 +8,7 @@ import sqlite_utils
 from engine.errors import StoreUnavailable
 from storage.sqlite.document_tables import DOCUMENT_TABLES
 from storage.sqlite.search_tables import create_search_tables
-from storage.sqlite.tables import APPROVALS, TABLES, TIMED_EVENTS
+from storage.sqlite.tables import APPROVALS, MEMORY_AGENT, TABLES, TIMED_EVENTS
 
 __all__ = ["bring_up_to_date", "is_ours", "migrations"]
 
@@ -41,6 +41,13 @@ def approvals(db: sqlite_utils.Database) -> None:
 def timed_events(db: sqlite_utils.Database) -> None:
     """Whose schedule it is and in which time zone; when somebody was last heard, at once."""
     for statement in TIMED_EVENTS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def memory_agent(db: sqlite_utils.Database) -> None:
+    """What the memory agent has seen, and all messages that something was made from."""
+    for statement in MEMORY_AGENT:
         db.conn.execute(statement)
 
 

@@ -3,16 +3,17 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from engine.knowledge import knowledge_name
-from engine.records import Hit, Passage, Scope
+from engine.records import Hit, Passage, Revision, Scope
 from storage.sqlite import accounts
 from storage.sqlite.archival_index import IndexedPassage
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["add", "by_seq", "hits", "remove"]
+__all__ = ["add", "by_seq", "current", "hits", "remove", "supersede"]
 
 
 def add(
@@ -63,6 +64,10 @@ def _add(
             passage.document_id,
         ),
     )
+    connection.executemany(
+        "INSERT OR IGNORE INTO passage_sources (passage_id, source_key) VALUES (?, ?)",
+        ((passage.id, source) for source in passage.sources),
+    )
     return int(cursor.lastrowid or 0)
 
 
@@ -82,6 +87,41 @@ def remove(connection: sqlite3.Connection, indexes: Indexes, seqs: Sequence[int]
     indexes.archival.remove(connection, seqs)
     connection.executemany("DELETE FROM passages WHERE seq = ?", ((seq,) for seq in seqs))
     return len(seqs)
+
+
+def supersede(
+    connection: sqlite3.Connection,
+    indexes: Indexes,
+    scope: Scope,
+    revisions: Iterable[Revision],
+    at: datetime,
+) -> None:
+    """End passages: their text is kept and no longer searched; those ended already stay so."""
+    for revision in revisions:
+        row = connection.execute(
+            "UPDATE passages SET superseded_at = ?, superseded_by = ? WHERE id = ? "
+            "AND agent_id = ? AND tenant = ? AND superseded_at IS NULL RETURNING seq",
+            (
+                to_text(at),
+                revision.successor,
+                revision.passage_id,
+                scope.agent_id,
+                scope.tenant,
+            ),
+        ).fetchone()
+        if row:
+            indexes.archival.remove(connection, [row["seq"]])
+            accounts.add_counts(connection, scope.agent_id, passages=-1)
+
+
+def current(connection: sqlite3.Connection, scope: Scope, passage_id: str) -> Passage | None:
+    """One passage of the agent by its id, unless it is superseded."""
+    row = connection.execute(
+        "SELECT * FROM passages WHERE id = ? AND agent_id = ? AND tenant = ? "
+        "AND superseded_at IS NULL",
+        (passage_id, scope.agent_id, scope.tenant),
+    ).fetchone()
+    return _passage(row) if row else None
 
 
 def by_seq(connection: sqlite3.Connection, scope: Scope, seq: int) -> Passage | None:

@@ -17,7 +17,7 @@ from engine.records import (
     Window,
 )
 from storage.embedder import Embedder
-from storage.sqlite import accounts, ledger, messages, summaries
+from storage.sqlite import accounts, ledger, messages, passages, summaries
 from storage.sqlite.database import Database
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.search import Meaning, archival_page, duplicate_passage, recall_page
@@ -88,6 +88,10 @@ class Memories:
         return await self._database.read(
             lambda c: archival_page(c, self._indexes, scopes, search, meaning)
         )
+
+    async def passage(self, scope: Scope, passage_id: str) -> Passage | None:
+        """A current passage of this agent by its id."""
+        return await self._database.read(lambda c: passages.current(c, scope, passage_id))
 
     async def find_duplicate_passage(self, scope: Scope, text: str) -> Passage | None:
         """A current passage that says the same in the same words, or None."""

@@ -20,6 +20,7 @@ from storage.sqlite.loading import Loading
 from storage.sqlite.operating import Operating
 from storage.sqlite.reading import Memories
 from storage.sqlite.recall_index import RecallIndex
+from storage.sqlite.reflecting import Reflecting
 from storage.sqlite.scheduling import Scheduling
 
 __all__ = ["SqliteStore"]
@@ -28,7 +29,17 @@ _CACHE_BYTES = 256 * 1024 * 1024
 
 
 class SqliteStore(
-    Turns, Approving, Memories, Loading, Scheduling, Changing, Outbox, Operating, Keeping, Importing
+    Turns,
+    Approving,
+    Memories,
+    Reflecting,
+    Loading,
+    Scheduling,
+    Changing,
+    Outbox,
+    Operating,
+    Keeping,
+    Importing,
 ):
     """Everything the bot remembers, in one file; made by `open`."""
 

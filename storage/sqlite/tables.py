@@ -4,7 +4,7 @@ Keys of agents, conversations, principals and tenants are the names people use
 (``slack:T1/channel/C2``); rows have ULIDs; ``seq`` is the order of storage.
 """
 
-__all__ = ["APPROVALS", "TABLES", "TIMED_EVENTS"]
+__all__ = ["APPROVALS", "MEMORY_AGENT", "TABLES", "TIMED_EVENTS"]
 
 TABLES = (
     """CREATE TABLE tenants (
@@ -286,4 +286,21 @@ TIMED_EVENTS = (
         "CREATE INDEX messages_heard ON messages (author, agent_id, sent_at) "
         "WHERE author IS NOT NULL"
     ),
+)
+
+MEMORY_AGENT = (
+    "ALTER TABLE conversations ADD COLUMN reflected_seq INTEGER NOT NULL DEFAULT 0",
+    "UPDATE conversations SET reflected_seq = window_start_seq",
+    """CREATE TABLE passage_sources (
+        passage_id TEXT NOT NULL REFERENCES passages (id) ON DELETE CASCADE,
+        source_key TEXT NOT NULL,
+        PRIMARY KEY (passage_id, source_key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX passage_sources_source ON passage_sources (source_key)",
+    """CREATE TABLE block_sources (
+        version_id INTEGER NOT NULL REFERENCES block_versions (id) ON DELETE CASCADE,
+        source_key TEXT NOT NULL,
+        PRIMARY KEY (version_id, source_key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX block_sources_source ON block_sources (source_key)",
 )

@@ -171,6 +171,7 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
     _advance(connection, step)
     messages.add(connection, indexes, step.messages)
     passages.add(connection, indexes, scope, step.passages, turn.id)
+    passages.supersede(connection, indexes, scope, step.revisions, step.at)
     if step.blocks:
         blocks.apply(connection, scope, step.blocks, turn_id=turn.id, at=step.at)
         accounts.refresh_shown_counts(connection, scope.agent_id)

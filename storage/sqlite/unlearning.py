@@ -160,6 +160,8 @@ def _drop_passages(
         "SELECT seq, id, agent_id FROM passages "
         "WHERE author IN (SELECT value FROM json_each(:keys)) "
         "OR source_key IN (SELECT value FROM json_each(:sources)) "
+        "OR id IN (SELECT passage_id FROM passage_sources "
+        "WHERE source_key IN (SELECT value FROM json_each(:sources))) "
         "OR turn_id IN (SELECT value FROM json_each(:turns))",
         traces.values(),
     ).fetchall()
@@ -199,6 +201,8 @@ def _clean_blocks(
         "SELECT DISTINCT agent_id, label FROM block_versions "
         "WHERE author IN (SELECT value FROM json_each(:keys)) "
         "OR source_key IN (SELECT value FROM json_each(:sources)) "
+        "OR id IN (SELECT version_id FROM block_sources "
+        "WHERE source_key IN (SELECT value FROM json_each(:sources))) "
         "OR turn_id IN (SELECT value FROM json_each(:turns))",
         traces.values(),
     ).fetchall()
@@ -215,6 +219,8 @@ def _clean_block(
     rows = connection.execute(
         "SELECT id, value, (author IN (SELECT value FROM json_each(:keys)) "
         "OR source_key IN (SELECT value FROM json_each(:sources)) "
+        "OR id IN (SELECT version_id FROM block_sources "
+        "WHERE source_key IN (SELECT value FROM json_each(:sources))) "
         "OR turn_id IN (SELECT value FROM json_each(:turns))) IS TRUE AS theirs "
         "FROM block_versions WHERE agent_id = :agent AND label = :label ORDER BY version",
         {**traces.values(), "agent": agent_id, "label": label},

@@ -70,7 +70,7 @@ class Rig:
 @pytest.fixture
 def memory():
     """Settings of memory that a test module may override."""
-    return {}
+    return {"agent": "off"}
 
 
 @pytest.fixture

@@ -1,0 +1,121 @@
+"""What the memory agent has still to read, and its runs: stored whole or not at all."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from engine.errors import StaleTurn
+from engine.records import Block, Message, Reflection, ReflectionCommit, Scope
+from storage.sqlite import accounts, blocks, ledger, messages, passages
+from storage.sqlite.indexes import Indexes
+from storage.sqlite.instants import to_text
+
+__all__ = ["commit", "load", "unseen"]
+
+_MOST_MESSAGES = 1000
+_LEFT = "SELECT * FROM conversations WHERE reflected_seq < window_start_seq"
+_IDLE = (
+    "SELECT * FROM conversations AS c WHERE reflected_seq < (SELECT max(m.seq) FROM messages AS m "
+    "WHERE m.conversation_id = c.conversation_id AND m.agent_id = c.agent_id) "
+    "AND (SELECT max(m.sent_at) FROM messages AS m WHERE m.conversation_id = c.conversation_id "
+    "AND m.agent_id = c.agent_id AND m.seq > c.reflected_seq) <= ?"
+)
+
+
+def unseen(connection: sqlite3.Connection, idle_since: datetime | None) -> list[Scope]:
+    """Conversations with messages that no run has covered."""
+    if idle_since is None:
+        rows = connection.execute(_LEFT)
+    else:
+        rows = connection.execute(_IDLE, (to_text(idle_since),))
+    return [_scope(row) for row in rows]
+
+
+def _scope(row: Any) -> Scope:  # noqa: ANN401 - a row of any query
+    return Scope(
+        tenant=row["tenant"],
+        agent_id=row["agent_id"],
+        conversation_id=row["conversation_id"],
+        speaker=None,
+        audience="private" if accounts.agent_kind(row["agent_id"]) == "personal" else "room",
+    )
+
+
+def load(
+    connection: sqlite3.Connection, scope: Scope, tokens: int, at: datetime, *, whole_queue: bool
+) -> Reflection | None:
+    """The oldest messages that no run has covered, with the blocks that they may concern."""
+    row = connection.execute(
+        "SELECT reflected_seq, window_start_seq FROM conversations "
+        "WHERE conversation_id = ? AND agent_id = ? AND tenant = ?",
+        (scope.conversation_id, scope.agent_id, scope.tenant),
+    ).fetchone()
+    if row is None:
+        return None
+    unread = messages.queue(connection, scope, row["reflected_seq"], _MOST_MESSAGES)
+    if not whole_queue:
+        unread = tuple(item for item in unread if item.seq <= row["window_start_seq"])
+    if not unread:
+        return None
+    taken = _portion(unread, tokens)
+    said = tuple(item for item in taken if item.text.strip() and item.searchable)
+    return Reflection(
+        scope=scope,
+        messages=said,
+        blocks=_concerned(connection, scope, said),
+        through_seq=taken[-1].seq,
+        more=len(taken) < len(unread),
+        read_at=at,
+    )
+
+
+def _portion(unread: Sequence[Message], tokens: int) -> Sequence[Message]:
+    used = 0
+    for place, message in enumerate(unread):
+        used += message.tokens if message.text.strip() else 0
+        if used > tokens and place:
+            return unread[:place]
+    return unread
+
+
+def _concerned(
+    connection: sqlite3.Connection, scope: Scope, said: Iterable[Message]
+) -> tuple[Block, ...]:
+    authors = {message.author for message in said}
+    known = blocks.agent_blocks(connection, scope.agent_id)
+    return tuple(block for block in known if block.owner is None or block.owner in authors)
+
+
+def commit(
+    connection: sqlite3.Connection, indexes: Indexes, run: ReflectionCommit
+) -> tuple[str, ...]:
+    """Store a run; labels of blocks that have changed meanwhile, and then nothing is stored.
+
+    Raises:
+        StaleTurn: The conversation is gone, or something in it was erased meanwhile.
+    """
+    scope = run.scope
+    stale = blocks.stale_labels(connection, scope, run.blocks)
+    if stale:
+        return stale
+    moved = connection.execute(
+        "UPDATE conversations SET reflected_seq = max(reflected_seq, coalesce(?, reflected_seq)) "
+        "WHERE conversation_id = ? AND agent_id = ? AND tenant = ? "
+        "AND (erased_at IS NULL OR erased_at <= ?)",
+        (
+            run.through_seq,
+            scope.conversation_id,
+            scope.agent_id,
+            scope.tenant,
+            to_text(run.read_at),
+        ),
+    )
+    if moved.rowcount == 0:
+        raise StaleTurn("What the memory agent has read is no longer so.")
+    passages.add(connection, indexes, scope, run.passages, None)
+    blocks.apply(connection, scope, run.blocks, turn_id=None, at=run.at)
+    if run.blocks:
+        accounts.refresh_shown_counts(connection, scope.agent_id)
+    ledger.add_usage(connection, scope, run.usage, run.at)
+    return ()
