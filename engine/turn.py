@@ -131,7 +131,7 @@ class TurnRunner:
         if next_step == Continue(REMINDER):
             messages.append(await self._system_message(turn, load_prompt("reminder"), REMINDER))
         alert = None
-        if isinstance(next_step, Done) and step < config.max_steps:
+        if isinstance(next_step, Done) and step < config.max_steps and not log.was_alerted:
             alert = await self._alert(turn, ready, draft, messages)
         if alert:
             messages.append(alert)

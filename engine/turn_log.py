@@ -76,9 +76,14 @@ class TurnLog:
         return any(item.kind == REMINDER for item in self.messages)
 
     @property
+    def was_alerted(self) -> bool:
+        """Whether the memory-pressure alert was given; once a turn, however often it flushes."""
+        return any(item.kind == ALERT for item in self.messages)
+
+    @property
     def answers_alert(self) -> bool:
         """Whether only an alert is still worked on: it comes when the turn would have ended."""
-        return any(item.kind == ALERT for item in self.messages) and self.has_spoken
+        return self.was_alerted and self.has_spoken
 
     def made(self) -> Counter[tuple[str, str]]:
         """How often each call was made, by name and arguments."""

@@ -53,10 +53,12 @@ class TestSchema:
         silent = make_tool(greet, chains=False).spec.parameters["properties"]
         assert "request_heartbeat" not in silent
 
-    def test_holds_the_eleven_functions_of_memgpt(self):
+    def test_holds_the_functions_of_memgpt(self):
         assert sorted(tool.spec.name for tool in memory_tools()) == [
+            "archival_memory_delete",
             "archival_memory_insert",
             "archival_memory_search",
+            "archival_memory_update",
             "conversation_search",
             "conversation_search_date",
             "core_memory_append",

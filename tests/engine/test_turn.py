@@ -183,7 +183,7 @@ class TestOverflow:
 class TestPressure:
     @pytest.fixture
     def memory(self):
-        return {"context_tokens": 4096}
+        return {"context_tokens": 4096, "agent": "off"}
 
     async def fill(self, rig, until, limit=60):
         """Talk until something has happened; the model only answers."""
