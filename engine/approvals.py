@@ -22,7 +22,7 @@ from engine.prompts import load_prompt
 from engine.records import Approval, IncomingEvent, Reply, Scope
 from engine.store import Acceptance, Store
 from engine.tokens import TokenCounter
-from engine.tools import HEARTBEAT, Draft, Toolbox, ToolContext
+from engine.tools import HEARTBEAT, Draft, Provenance, Toolbox, ToolContext
 
 Submit = Callable[[IncomingEvent], Awaitable[Acceptance]]
 _MOST_WAITING = 20  # of one agent; more would only bury the ones that matter

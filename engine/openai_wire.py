@@ -52,9 +52,8 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
     if request.tools and dialect.calls == "native":
         body |= {"tools": [_tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
     if request.tools and dialect.calls != "native":
-        signatures = "\n".join(map(_signature, request.tools))
         # Ahead of core memory, whose edits would have all of it read again.
-        system = f"{load_prompt('calls')}\n{signatures}\n\n{system}"
+        system = f"{_how_to_call(request)}\n\n{system}"
     if request.tools and dialect.calls == "json_schema":
         body["response_format"] = _response_format(request.tools)
     if dialect.calls != "native" and dialect.steady:
@@ -63,6 +62,13 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
         entries = tuple(_json(_as_plain_text(json.loads(entry))) for entry in entries)
     messages = ",".join([_json({"role": "system", "content": system}), *entries])
     return f'{_json(body)[:-1]},"messages":[{messages}]}}'
+
+
+def _how_to_call(request: ModelRequest) -> str:
+    """The functions in words, for a model that writes its calls as text."""
+    examples = load_prompt(f"calls_{request.purpose}")
+    signatures = "\n".join(map(_signature, request.tools))
+    return f"{load_prompt('calls').replace('{examples}', examples)}\n{signatures}"
 
 
 def _json(value: Json) -> str:

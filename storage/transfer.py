@@ -74,6 +74,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "turn_id": _text_or_none,
         "operation": _text,
         "at": _text,
+        "sources": (list,),
     },
     "messages": {
         "seq": _number,
@@ -106,6 +107,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "superseded_at": _text_or_none,
         "superseded_by": _text_or_none,
         "document_id": _text_or_none,
+        "sources": (list,),
     },
     "documents": {
         "id": _text,
@@ -146,7 +148,8 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     },
 }
 _SINCE_VERSION_1: dict[str, Row] = {  # what older archives lack, and what it was then
-    "passages": {"document_id": None},
+    "passages": {"document_id": None, "sources": []},
+    "history": {"sources": []},
     "schedules": {"timezone": "UTC", "author_name": "", "source_key": None},
 }
 _TABLES_SINCE_VERSION_1 = ("documents",)
@@ -369,8 +372,8 @@ def _rows(member: IO[bytes], table: str, limits: Limits) -> Iterator[Row]:
         if len(line) > limits.line_bytes or count > limits.rows:
             raise ArchiveRefused("The archive is larger than this version reads.")
         row = _checked(_object(line), table)
-        for past in row.get("history", ()):
-            _checked(past, "history")
+        if "history" in row:
+            row["history"] = [_checked(past, "history") for past in row["history"]]
         yield row
 
 

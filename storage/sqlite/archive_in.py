@@ -177,15 +177,17 @@ def _passage(row: Row, target: _Target) -> Passage:
         superseded_at=from_text(row["superseded_at"]) if row["superseded_at"] else None,
         superseded_by=target.new_ids.get(by, by),
         document_id=target.new_documents.get(row["document_id"]),
+        sources=tuple(map(str, row["sources"])),
     )
 
 
-def _insert(connection: sqlite3.Connection, table: str, row: Row) -> None:
+def _insert(connection: sqlite3.Connection, table: str, row: Row) -> int:
     marks = ", ".join("?" * len(row))
-    connection.execute(
+    cursor = connection.execute(
         f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})",  # noqa: S608 - our own names
         tuple(row.values()),
     )
+    return int(cursor.lastrowid or 0)
 
 
 def _owned(target: _Target) -> Row:
@@ -198,8 +200,11 @@ def _add_blocks(connection: sqlite3.Connection, archive: Archive, target: _Targe
         updated = {"updated_at": _time(row["updated_at"])}
         _insert(connection, "blocks", {**row, **updated, **_owned(target)})
         for past in history:
+            sources = past.pop("sources")
             kept = {"label": row["label"], "at": _time(past["at"])}
-            _insert(connection, "block_versions", {**past, **kept, **_owned(target)})
+            version = _insert(connection, "block_versions", {**past, **kept, **_owned(target)})
+            for source in dict.fromkeys(map(str, sources)):
+                _insert(connection, "block_sources", {"version_id": version, "source_key": source})
 
 
 def _add_summaries(connection: sqlite3.Connection, archive: Archive, target: _Target) -> None:
@@ -229,11 +234,13 @@ def _add_schedules(connection: sqlite3.Connection, archive: Archive, target: _Ta
 
 def _set_windows(connection: sqlite3.Connection, agent: Row, target: _Target) -> None:
     connection.executemany(
-        "UPDATE conversations SET place_name = ?, window_start_seq = ?, shown_messages = ?, "
-        "shown_passages = ?, warned = ?, speakers = ?, created_at = ? WHERE conversation_id = ?",
+        "UPDATE conversations SET place_name = ?, window_start_seq = ?, reflected_seq = ?, "
+        "shown_messages = ?, shown_passages = ?, warned = ?, speakers = ?, created_at = ? "
+        "WHERE conversation_id = ?",
         (
             (
                 row["place_name"],
+                target.seq(row["window_start_seq"]),
                 target.seq(row["window_start_seq"]),
                 row["shown_messages"],
                 row["shown_passages"],

@@ -28,7 +28,17 @@ _IN_SIGHT = {  # what is half loaded or half removed is nobody's yet
         "(SELECT id FROM documents WHERE agent_id = passages.agent_id AND state = 'ready'))"
     ),
 }
-_LISTS = ("tags", "speakers")
+_LISTS = ("tags", "speakers", "sources")
+_SOURCES = {  # of each table, where it stands
+    "passages": (
+        "(SELECT json_group_array(source_key) FROM passage_sources "
+        "WHERE passage_id = passages.id) AS sources"
+    ),
+    "history": (
+        "(SELECT json_group_array(source_key) FROM block_sources "
+        "WHERE version_id = block_versions.id) AS sources"
+    ),
+}
 
 
 def export(
@@ -53,12 +63,16 @@ def export(
 def _rows(connection: sqlite3.Connection, table: str, agent_id: str) -> Iterator[Row]:
     order = _ORDER.get(table, "1")
     rows = connection.execute(
-        f"SELECT {', '.join(FIELDS[table])} FROM {table} "  # noqa: S608 - our own names
+        f"SELECT {_columns(table)} FROM {table} "  # noqa: S608 - our own names
         f"WHERE agent_id = ? {_IN_SIGHT.get(table, '')} ORDER BY {order}",
         (agent_id,),
     )
     for row in rows:
         yield _plain(row)
+
+
+def _columns(table: str) -> str:
+    return ", ".join(_SOURCES[table] if name == "sources" else name for name in FIELDS[table])
 
 
 def _plain(row: Any) -> Row:  # noqa: ANN401 - a row of any query
@@ -78,11 +92,11 @@ def _blocks(connection: sqlite3.Connection, agent_id: str) -> Iterator[Row]:
     ).fetchall()
     for block in blocks:
         past = connection.execute(
-            f"SELECT {', '.join(FIELDS['history'])} FROM block_versions "  # noqa: S608
+            f"SELECT {_columns('history')} FROM block_versions "  # noqa: S608 - our own names
             "WHERE agent_id = ? AND label = ? ORDER BY version",
             (agent_id, block["label"]),
         )
-        yield {**dict(block), "history": [dict(row) for row in past]}
+        yield {**dict(block), "history": [_plain(row) for row in past]}
 
 
 def _for_people(connection: sqlite3.Connection, agent_id: str, at: datetime) -> Iterator[str]:

@@ -109,9 +109,9 @@ def _add(
     passages.add(connection, indexes, own, fresh.passages, None)
     blocks.apply(connection, own, [_write(block) for block in fresh.blocks], turn_id=None, at=at)
     connection.execute(
-        "UPDATE conversations SET window_start_seq = max(window_start_seq, ?) "
-        "WHERE conversation_id = ?",
-        (max(seqs, default=0), own.conversation_id),
+        "UPDATE conversations SET window_start_seq = max(window_start_seq, :last), "
+        "reflected_seq = max(reflected_seq, :last) WHERE conversation_id = :conversation",
+        {"last": max(seqs, default=0), "conversation": own.conversation_id},
     )
     accounts.refresh_shown_counts(connection, own.agent_id)
     return _counted(fresh)
