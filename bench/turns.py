@@ -38,6 +38,7 @@ class MeasuredModel:
     """The product's model, with the time it took and what it was sent."""
 
     is_demonstration = False
+    tools_as_text = False
 
     def __init__(self, model: OpenAIChatModel) -> None:
         self._model = model

@@ -25,9 +25,9 @@ from engine.store import AcceptRequest
 from engine.tokens import TokenCounter
 
 SAID: tuple[EventKind, ...] = ("user_message", "file_upload")  # by a person, there and then
+_THEIR_WORDS = '"I" and "my" in it are theirs.'
 _DESCRIPTIONS = {
     "persona": "Who you are and how you behave.",
-    HUMAN: "What you know about the person who is speaking.",
     "room": "What you know about this room and what it is for.",
 }
 
@@ -42,9 +42,10 @@ def starting_blocks(event: IncomingEvent, config: EngineConfig) -> tuple[Block, 
     blocks = [_block("persona", _persona(agent_id, config), limit)]
     if room:
         blocks.append(_block("room", "", limit))
+    whom = event.speaker_name if room else "the person who is speaking"
     human = Block(
         label=human_label(event.scope.speaker, room=room),
-        description=f"What you know about {event.speaker_name}." if room else _DESCRIPTIONS[HUMAN],
+        description=f"What you know about {whom}. {_THEIR_WORDS}",
         limit_chars=limit,
         owner=event.scope.speaker if room else None,
         owner_name=event.speaker_name if room else "",

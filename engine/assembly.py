@@ -71,6 +71,7 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
         tools=toolbox.specs_for,
         counter=ports.counter,
         config=memory,
+        tools_as_text=lambda: ports.model.tools_as_text,
     )
     summarizer = Summarizer(
         model=ports.model, counter=ports.counter, config=memory, now=ports.now, zone=zone

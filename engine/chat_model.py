@@ -66,6 +66,11 @@ class ChatModel(Protocol):
     name: str
     is_demonstration: bool
 
+    @property
+    def tools_as_text(self) -> bool:
+        """Whether it is told of its tools in words, which takes fewer tokens."""
+        ...
+
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Answer one request; provider retries happen inside, nowhere else.
 

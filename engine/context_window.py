@@ -53,6 +53,7 @@ class ContextWindow:
         tools: What an agent's model may call, by the agent's key.
         counter: Counts tokens off the event loop.
         config: Sizes and shares.
+        tools_as_text: Whether the model is told of its tools in words now.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class ContextWindow:
         tools: Callable[[str], tuple[ToolSpec, ...]],
         counter: TokenCounter,
         config: MemoryConfig,
+        tools_as_text: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._tools_as_text = tools_as_text
         self._system_text = system_text
         self._tools = tools
         self._counter = counter
@@ -85,7 +88,8 @@ class ContextWindow:
         The queue's tokens were counted when its messages were made, so the cost does not grow
         with what a message holds.
         """
-        prefix = self._counter.request_tokens(self._request(window, ()))
+        as_text = self._tools_as_text()
+        prefix = self._counter.request_tokens(self._request(window, ()), tools_as_text=as_text)
         summary = window.summary.tokens + MESSAGE_OVERHEAD_TOKENS if window.summary else 0
         queue = sum(item.tokens + MESSAGE_OVERHEAD_TOKENS for item in (*window.queue, *added))
         return Fill(

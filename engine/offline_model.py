@@ -33,6 +33,8 @@ class OfflineChatModel:
     name = _NAME
     is_demonstration = True
 
+    tools_as_text = False
+
     def __init__(self, embed: "Embed | None" = None) -> None:
         self._router = MeaningRouter(embed) if embed else None
 

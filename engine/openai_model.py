@@ -54,6 +54,12 @@ class OpenAIChatModel:
         self._starting = asyncio.Lock()
         self._known: dict[str, _Known] = {}
 
+    @property
+    def tools_as_text(self) -> bool:
+        """Whether the chat model writes its calls as text, as far as that is known."""
+        known = self._known.get(self._config.model) or self._nothing_known()
+        return known.dialect.calls != "native"
+
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Answer one request.
 

@@ -53,7 +53,7 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
         body |= {"tools": [_tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
     if request.tools and dialect.calls != "native":
         # Ahead of core memory, whose edits would have all of it read again.
-        system = f"{_how_to_call(request)}\n\n{system}"
+        system = f"{how_to_call(request)}\n\n{system}"
     if request.tools and dialect.calls == "json_schema":
         body["response_format"] = _response_format(request.tools)
     if dialect.calls != "native" and dialect.steady:
@@ -64,7 +64,7 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
     return f'{_json(body)[:-1]},"messages":[{messages}]}}'
 
 
-def _how_to_call(request: ModelRequest) -> str:
+def how_to_call(request: ModelRequest) -> str:
     """The functions in words, for a model that writes its calls as text."""
     examples = load_prompt(f"calls_{request.purpose}")
     signatures = "\n".join(map(_signature, request.tools))

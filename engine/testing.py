@@ -92,6 +92,7 @@ class ScriptedChatModel:
 
     name = "scripted"
     is_demonstration = False
+    tools_as_text = False
 
     def __init__(
         self, replies: Iterable[ScriptedReply] = (), otherwise: ScriptedReply | None = None

@@ -15,6 +15,7 @@ from typing import Final
 
 from engine.byte_pairs import BytePairCounter, EncodingName, load_counter
 from engine.chat_model import ModelRequest, ToolSpec
+from engine.openai_wire import how_to_call
 
 # Model families of tiktoken/model.py that do not use o200k_base.
 _OLDER_MODELS: Final = ("gpt-4-", "gpt-3.5", "gpt-35", "ft:gpt-4:", "ft:gpt-3.5")
@@ -119,20 +120,28 @@ class TokenCounter:
         return self.count_now(payload) + _MESSAGE_OVERHEAD_TOKENS
 
     def tool_tokens(self, tools: Sequence[ToolSpec]) -> int:
-        """Tokens of the tools of a request, as native calls put them; as text they take fewer."""
+        """Tokens of the tools of a request, as native calls put them."""
         return sum(self.message_tokens(_tool_text(tool)) for tool in tools)
 
-    def request_tokens(self, request: ModelRequest) -> int:
+    def request_tokens(self, request: ModelRequest, *, tools_as_text: bool = False) -> int:
         """Tokens of a whole request as it is sent, JSON and all; no less than a tokenizer says.
 
         A ``response_format`` is not counted: it guides the sampler and stands in no prompt.
+
+        Args:
+            request: What is to be sent.
+            tools_as_text: Whether its tools stand in the system text.
         """
+        if tools_as_text and request.tools:
+            tools = self.message_tokens(json.dumps(how_to_call(request), ensure_ascii=False))
+        else:
+            tools = self.tool_tokens(request.tools)
         system = json.dumps(request.system, ensure_ascii=False)
         return (
             _REQUEST_OVERHEAD_TOKENS
             + self.message_tokens(system)
             + sum(self.message_tokens(payload) for payload in request.messages)
-            + self.tool_tokens(request.tools)
+            + tools
         )
 
     def learn(self, estimated: int, actual: int) -> None:

@@ -12,6 +12,8 @@ from engine.hooks import MemoryPressure
 from engine.testing import call, calls, say
 from tests.engine.builders import dm_scope, room_scope
 
+WINDOW = 6144
+
 
 def results_in(request):
     entries = [json.loads(text) for text in request.messages]
@@ -183,7 +185,7 @@ class TestOverflow:
 class TestPressure:
     @pytest.fixture
     def memory(self):
-        return {"context_tokens": 4096, "agent": "off"}
+        return {"context_tokens": WINDOW, "agent": "off"}
 
     async def fill(self, rig, until, limit=60):
         """Talk until something has happened; the model only answers."""
@@ -243,7 +245,7 @@ class TestPressure:
     async def test_no_request_is_ever_larger_than_the_window(self, rig):
         await self.fill(rig, lambda: len(rig.model.requests) > 60)
         sizes = [rig.counter.request_tokens(request) for request in rig.model.requests]
-        assert max(sizes) <= 4096
+        assert max(sizes) <= WINDOW
 
     async def test_what_left_the_window_stands_in_the_summary_and_is_still_found(self, rig):
         await rig.answer("My locker code is 8812.")
