@@ -15,7 +15,7 @@ from ulid import ULID
 from engine import notices
 from engine.config import EngineConfig, OperatorBlock
 from engine.context_window import Fitter
-from engine.core_memory import HUMAN, human_label
+from engine.core_memory import human_label
 from engine.due_times import zone_named
 from engine.events import login_payload, user_payload, whole_characters
 from engine.places import matches, most_specific

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from engine.chat_model import ChatModel, ModelReply, ModelRequest
 from engine.config import MemoryConfig
-from engine.context_window import cut_text, message_line
+from engine.context_window import Fitter, message_line
 from engine.core_memory import render
 from engine.errors import MembotError
 from engine.events import assistant_payload, result_payload
@@ -93,6 +93,7 @@ class MemoryAgent:
     def __init__(self, tools: MemoryAgentTools) -> None:
         self._with = tools
         self._toolbox = Toolbox(reflection_tools())
+        self._fitter = Fitter(tools.counter, tools.config.result_tokens)
         self._mode = "off" if tools.model.is_demonstration else tools.config.agent
         self._waiting: dict[str, dict[str, Scope]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -218,7 +219,7 @@ class MemoryAgent:
             run.steps += 1
             reply = await self._call(run, request)
             results = await self._toolbox.run_all(reply.tool_calls, run.context, self._with.hook)
-            run.entries += self._entries(reply, results)
+            run.entries += await self._entries(reply, results)
             mistakes += any(not result.ok for result in results)
             finished = any(result.ok and result.call.name == _FINISH for result in results)
             if finished or not results or mistakes >= self._with.config.repeat_limit:
@@ -271,17 +272,14 @@ class MemoryAgent:
         )
         return reply
 
-    def _entries(self, reply: ModelReply, results: Sequence[ToolResult]) -> list[str]:
+    async def _entries(self, reply: ModelReply, results: Sequence[ToolResult]) -> list[str]:
+        answer, _ = await self._fitter.fit_entry(assistant_payload(reply.content, reply.tool_calls))
+        shown = [await self._fitter.fit(one.message, self._result_entry(one)) for one in results]
+        return [answer, *(entry for entry, _ in shown)]
+
+    def _result_entry(self, result: ToolResult) -> Callable[[str], str]:
         now, zone = self._with.now(), self._with.zone
-        answer = assistant_payload(reply.content, reply.tool_calls)
-        chars = self._with.config.result_chars
-        return [
-            answer,
-            *(
-                result_payload(item.call.id, cut_text(item.message, chars), now, zone, ok=item.ok)
-                for item in results
-            ),
-        ]
+        return lambda text: result_payload(result.call.id, text, now, zone, ok=result.ok)
 
     async def _commit(self, run: _Run, writes: Sequence[BlockWrite]) -> tuple[str, ...]:
         return await self._with.store.commit_reflection(
