@@ -22,6 +22,7 @@ from engine.salvage import is_debris, salvage_call
 
 Json = dict[str, Any]
 
+_UNSAID: Final[Json] = {"additionalProperties": False, "required": []}
 _THOUGHT: Final = {"type": "string", "maxLength": 200}
 _STEADY: Final = 0.2
 _LONGEST_ID_CHARS: Final = 64
@@ -50,7 +51,7 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
     body: Json = {"model": model, dialect.output_field: request.max_output_tokens}
     system, entries = request.system, request.messages
     if request.tools and dialect.calls == "native":
-        body |= {"tools": [_tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
+        body |= {"tools": [tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
     if request.tools and dialect.calls != "native":
         # Ahead of core memory, whose edits would have all of it read again.
         system = f"{how_to_call(request)}\n\n{system}"
@@ -75,8 +76,11 @@ def _json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _tool_object(spec: ToolSpec) -> Json:
-    fields = {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
+def tool_object(spec: ToolSpec) -> Json:
+    """A tool as native calls offer it; what goes without saying would cost tokens every time."""
+    items = spec.parameters.items()
+    parameters = {key: value for key, value in items if _UNSAID.get(key) != value}
+    fields = {"name": spec.name, "description": spec.description, "parameters": parameters}
     return {"type": "function", "function": fields}
 
 

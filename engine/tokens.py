@@ -15,7 +15,7 @@ from typing import Final
 
 from engine.byte_pairs import BytePairCounter, EncodingName, load_counter
 from engine.chat_model import ModelRequest, ToolSpec
-from engine.openai_wire import how_to_call
+from engine.openai_wire import how_to_call, tool_object
 
 # Model families of tiktoken/model.py that do not use o200k_base.
 _OLDER_MODELS: Final = ("gpt-4-", "gpt-3.5", "gpt-35", "ft:gpt-4:", "ft:gpt-3.5")
@@ -121,7 +121,7 @@ class TokenCounter:
 
     def tool_tokens(self, tools: Sequence[ToolSpec]) -> int:
         """Tokens of the tools of a request, as native calls put them."""
-        return sum(self.message_tokens(_tool_text(tool)) for tool in tools)
+        return sum(self.message_tokens(_json(tool_object(tool))) for tool in tools)
 
     def request_tokens(self, request: ModelRequest, *, tools_as_text: bool = False) -> int:
         """Tokens of a whole request as it is sent, JSON and all; no less than a tokenizer says.
@@ -133,10 +133,10 @@ class TokenCounter:
             tools_as_text: Whether its tools stand in the system text.
         """
         if tools_as_text and request.tools:
-            tools = self.message_tokens(json.dumps(how_to_call(request), ensure_ascii=False))
+            tools = self.message_tokens(_json(how_to_call(request)))
         else:
             tools = self.tool_tokens(request.tools)
-        system = json.dumps(request.system, ensure_ascii=False)
+        system = _json(request.system)
         return (
             _REQUEST_OVERHEAD_TOKENS
             + self.message_tokens(system)
@@ -161,6 +161,5 @@ class TokenCounter:
         self._correction += weight * (seen - self._correction)
 
 
-def _tool_text(tool: ToolSpec) -> str:
-    fields = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    return json.dumps({"type": "function", "function": fields}, ensure_ascii=False)
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT, CONTEXT = "request_heartbeat", "context"
 _FOR_PROGRAMMERS = re.compile(r"\n\n(?:Returns|Yields|Raises|Examples?|Notes?|Source):")
-_HEARTBEAT_FIELD = Field(default=False, description="True: you get control back after the result.")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,7 +127,7 @@ class FreeArguments(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    request_heartbeat: bool = _HEARTBEAT_FIELD
+    request_heartbeat: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +208,7 @@ def _fields(function: Callable[..., Any], helps: dict[str, str], *, chains: bool
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints[name], Field(default, description=helps.get(name)))
     if chains:
-        fields[HEARTBEAT] = (bool, _HEARTBEAT_FIELD)
+        fields[HEARTBEAT] = (bool, False)  # the system text says what it is for
     return fields
 
 

@@ -240,7 +240,7 @@ class TestPressure:
             await rig.say(huge)
         assert sum("frees nothing" in record.message for record in caplog.records) <= 1
         sizes = [rig.counter.request_tokens(request) for request in rig.model.requests]
-        assert max(sizes) <= 4096
+        assert max(sizes) <= WINDOW
 
     async def test_no_request_is_ever_larger_than_the_window(self, rig):
         await self.fill(rig, lambda: len(rig.model.requests) > 60)
