@@ -1,6 +1,7 @@
 """Parsing in a child process: every format, every refusal, and no file that takes the bot down."""
 
 import asyncio
+import sys
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -167,6 +168,11 @@ class TestRefusals:
         sentence = await refusal("secret.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
         assert "encrypted with a password" in sentence
 
+    async def test_what_only_calls_itself_a_word_document_is(self, refusal):
+        assert await refusal("fake.docx", b"Hello") == (
+            "fake.docx is not a Word document, though its name says so."
+        )
+
     async def test_scanned_pages_are(self, refusal):
         assert "pictures of pages and no text" in await refusal("scan.pdf", pdf("", "", ""))
 
@@ -210,6 +216,26 @@ class TestTheChild:
             async for _ in answers:
                 break
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    @pytest.mark.parametrize(
+        ("ending", "sentence"),
+        [
+            ("os._exit(1)", "a.txt is damaged, so I could not read it."),
+            ("os.kill(os.getpid(), 11)", "a.txt is damaged, so I could not read it."),
+            (
+                "os.kill(os.getpid(), signal.SIGXCPU)",
+                "a.txt takes longer than 60 s to read, the limit.",
+            ),
+        ],
+    )
+    async def test_may_die_without_a_word(self, monkeypatch, ending, sentence):
+        start = asyncio.create_subprocess_exec
+
+        async def dying(*_, **how):
+            return await start(sys.executable, "-c", f"import os, signal; {ending}", **how)
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", dying)
+        assert await refusal_of("a.txt", "x") == sentence
 
     async def test_sees_no_name_of_a_file(self, monkeypatch):
         seen = []
