@@ -60,10 +60,12 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     """A dispatcher with all that its turns need."""
     memory, zone = config.memory, config.timezone
     toolbox = Toolbox(
-        [*builtin_tools(memory.context_tokens), *ports.own_tools],
+        builtin_tools(memory.context_tokens),
+        room_chars=memory.tool_chars,
         admins=config.admins,
         ask=partial(ask, minutes=config.approval_minutes),
     )
+    toolbox.offer("own tools", ports.own_tools)
     if ports.attach_tools:
         ports.attach_tools(toolbox.offer)
     context = ContextWindow(

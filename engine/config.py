@@ -56,6 +56,7 @@ class MemoryConfig:
     block_limit_chars: int = 2000
     result_share: float = 0.25
     message_share: float = 0.25
+    tool_share: float = 0.25
     page_size: int = 5
     agent: MemoryAgentMode = "flush"
     idle_seconds: float = 600.0
@@ -79,6 +80,11 @@ class MemoryConfig:
     def max_calls(self) -> int:
         """Calls of one answer that are carried out: their results must stand in one window."""
         return max(1, self.context_tokens // _TOKENS_A_CALL)
+
+    @property
+    def tool_chars(self) -> int:
+        """What all tools that are not ours may take of the window, in characters."""
+        return int(self.context_tokens * self.tool_share) * CHARS_PER_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

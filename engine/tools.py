@@ -6,10 +6,12 @@ model reads. What the function raises as ModelMistake becomes a Failed result, n
 
 import inspect
 import json
+import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, get_type_hints
 from zoneinfo import ZoneInfo
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from engine.config import MemoryConfig
     from engine.store import MemoryStore, ToolStore
     from engine.tokens import TokenCounter
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT, CONTEXT = "request_heartbeat", "context"
 _FOR_PROGRAMMERS = re.compile(r"\n\n(?:Returns|Yields|Raises|Examples?|Notes?|Source):")
@@ -150,6 +154,12 @@ class Tool:
     admins_only: bool = False
     asks_first: bool = False
 
+    @property
+    def chars(self) -> int:
+        """About what it takes of a prompt."""
+        spec = self.spec
+        return len(spec.name) + len(spec.description) + len(json.dumps(spec.parameters))
+
     def is_offered(self, agent_id: str) -> bool:
         """Whether it is there at an agent's place."""
         return self.places == EVERYWHERE or matches(agent_id, self.places)
@@ -224,6 +234,7 @@ class Toolbox:
 
     Args:
         tools: Those that are always there.
+        room_chars: What the tools of other sources may take of a prompt; None for any size.
         admins: Principals for whom tools of admins work.
         ask: Asks a person before a tool that wants that.
     """
@@ -232,22 +243,37 @@ class Toolbox:
         self,
         tools: Iterable[Tool],
         *,
+        room_chars: int | None = None,
         admins: Collection[str] = (),
         ask: AskFirst | None = None,
     ) -> None:
-        self._sources: dict[str, tuple[Tool, ...]] = {"": tuple(tools)}
+        self._tools = tuple(tools)
+        self._always = self._tools
+        self._sources: dict[str, tuple[Tool, ...]] = {}
+        self._room_chars = room_chars
         self._admins = admins
         self._ask = ask
 
     def offer(self, source: str, tools: Iterable[Tool]) -> None:
         """Add what another source has, or take its place; a name that is taken stays taken."""
-        others = [tool for name, has in self._sources.items() if name != source for tool in has]
-        taken = {tool.spec.name for tool in others}
+        others = [has for name, has in self._sources.items() if name != source]
+        taken = {tool.spec.name for tool in chain(self._always, *others)}
         self._sources[source] = tuple(tool for tool in tools if tool.spec.name not in taken)
+        self._tools = (*self._always, *self._fitting(chain(*self._sources.values())))
+
+    def _fitting(self, tools: Iterable[Tool]) -> Iterator[Tool]:
+        """As many, in their order, as leave a conversation its room."""
+        taken = 0
+        for tool in tools:
+            taken += tool.chars
+            if self._room_chars is None or taken <= self._room_chars:
+                yield tool
+            else:
+                log.warning("%s is left out: the context window is too small", tool.spec.name)
 
     def specs_for(self, agent_id: str) -> tuple[ToolSpec, ...]:
         """What an agent may call: the same from request to request, whoever speaks."""
-        return tuple(tool.spec for tool in self._tools() if tool.is_offered(agent_id))
+        return tuple(tool.spec for tool in self._tools if tool.is_offered(agent_id))
 
     async def run_all(
         self, calls: Iterable[ToolCall], context: MemoryContext, hook: Hook
@@ -285,11 +311,8 @@ class Toolbox:
             return ToolResult(call=call, ok=False, message=mistake.sentence)
         return ToolResult(call=call, ok=True, message=message, heartbeat=heartbeat)
 
-    def _tools(self) -> Iterator[Tool]:
-        return (tool for tools in self._sources.values() for tool in tools)
-
     def _find(self, name: str, context: MemoryContext) -> Tool:
-        offered = [tool for tool in self._tools() if tool.is_offered(context.scope.agent_id)]
+        offered = [tool for tool in self._tools if tool.is_offered(context.scope.agent_id)]
         tool = next((tool for tool in offered if tool.spec.name == name), None)
         if tool is None:
             names = ", ".join(tool.spec.name for tool in offered)
@@ -314,7 +337,7 @@ class Toolbox:
 def _parsed(text: str) -> dict[str, Any]:
     try:
         given = json.loads(text or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelMistake("The arguments are not valid JSON; send one JSON object.") from error
     if not isinstance(given, dict):
         raise ModelMistake("The arguments must be one JSON object.")

@@ -86,6 +86,7 @@ class TestRunning:
         [
             ("{not json", "not valid JSON"),
             ("[1]", "one JSON object"),
+            ("[" * 100_000, "not valid JSON"),
             ({}, "name: field required"),
             ({"name": "Ada", "colour": "red"}, "colour: extra inputs are not permitted"),
             ({"name": "Ada", "times": "many"}, "times: input should be a valid integer"),
@@ -131,6 +132,16 @@ class TestWhereAndForWhom:
             assert result.ok is works
         refused = await Toolbox(tools).run(call({"name": "Ada"}), CONTEXT)
         assert "Only an admin" in refused.message
+
+    def test_what_would_crowd_out_the_conversation_is_left_out(self, caplog):
+        async def tell(context) -> str:
+            """Tell something."""
+
+        first, last = make_tool(greet), make_tool(tell)
+        toolbox = Toolbox([], room_chars=first.chars + last.chars - 1)
+        toolbox.offer("own", [first, last])
+        assert self.offered(toolbox, dm_scope()) == ["greet"]
+        assert "tell is left out" in caplog.text
 
     def test_a_source_may_come_later_and_keeps_its_place(self):
         async def sing(context) -> str:

@@ -1,5 +1,6 @@
 """Promise: what needs a person's yes is run once after it, and never without."""
 
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -111,6 +112,13 @@ class TestACallThatNeedsAYes:
         assert again.turn_id is None
         assert house.deleted == ["a.txt"]
         assert len(texts) == 1  # one place delivers in order; the notice is first
+
+    async def test_runs_once_when_two_people_say_yes_at_the_same_time(self, house):
+        approval_id = await house.ask()
+        house.rig.script(call("send_message", message="Gone."))
+        answers = await asyncio.gather(*(house.command("approve", approval_id) for _ in range(5)))
+        assert sorted(answer.text for answer in answers)[0] == "Allowed; it has run."
+        assert house.deleted == ["a.txt"]
 
     async def test_is_not_run_after_a_no_and_the_agent_knows(self, house):
         approval_id = await house.ask()

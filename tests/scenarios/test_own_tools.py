@@ -78,6 +78,15 @@ class TestAnOwnTool:
         assert "characters are shown]" in shown
         assert len(shown) < 2 * rig.config.memory.result_chars
 
+    async def test_too_big_for_the_window_does_not_brick_the_agent(self, rig):
+        def encyclopedia(topic: str) -> str:
+            return topic
+
+        encyclopedia.__doc__ = "Know everything. " * 2000
+        bring(rig, encyclopedia)
+        assert (await rig.answer(reply="Hello.")).replies == ("Hello.",)
+        assert "encyclopedia" not in {spec.name for spec in rig.model.requests[0].tools}
+
     async def test_of_one_place_is_not_there_at_another(self, rig):
         bring(rig, weather, places=("console:local/channel/*",))
         await rig.answer(scope=room_scope())
@@ -112,6 +121,16 @@ class TestAsAProcess:
             )
         assert answered.out.strip() == "It shows [6]."
 
+    async def test_a_tool_that_hangs_does_not_hold_up_the_end(self, tmp_path):
+        text = '__all__ = ["roll_dice"]\n\ndef roll_dice(sides: int) -> int:\n    "Roll."\n'
+        (tmp_path / "my_dice.py").write_text(text + "    import time; time.sleep(1000)\n")
+        table = '[tools]\nmodules = ["my_dice"]\ntimeout_seconds = 0.2\n'
+        (tmp_path / "membot.toml").write_text(table)
+        async with ModelServer() as server:
+            server.respond = _rolls_then_gives_up
+            ended = await membot(tmp_path, "chat", text="Roll!\n", OPENAI_BASE_URL=server.url)
+        assert (ended.code, ended.out.strip()) == (0, "The die hangs.")
+
     async def test_a_broken_module_is_one_sentence_and_exit_code_2(self, tmp_path):
         (tmp_path / "my_dice.py").write_text("import nothing_like_this")
         (tmp_path / "membot.toml").write_text('[tools]\nmodules = ["my_dice"]\n')
@@ -127,3 +146,10 @@ def _rolls_then_tells(body):
         shown = last["content"].split('"message": "')[1].split('"')[0]
         return tool_calls(("send_message", {"message": f"It shows {shown}."}))
     return tool_calls(("roll_dice", {"sides": 6, "request_heartbeat": True}))
+
+
+def _rolls_then_gives_up(body):
+    if body["messages"][-1]["role"] == "tool":
+        assert "no answer within 0.2 seconds" in body["messages"][-1]["content"]
+        return tool_calls(("send_message", {"message": "The die hangs."}))
+    return tool_calls(("roll_dice", {"sides": 6}))
