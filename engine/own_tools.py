@@ -182,7 +182,6 @@ async def contained(name: str, work: Coroutine[Any, Any, str], seconds: float) -
         ModelMistake: It failed or took too long; its own ModelMistake is passed on.
     """
     task = asyncio.ensure_future(_guarded(work))
-    task.add_done_callback(_look_at)
     try:
         await asyncio.wait({task}, timeout=seconds)
     finally:
@@ -205,12 +204,6 @@ async def _guarded(work: Awaitable[str]) -> tuple[str | None, BaseException | No
         raise
     except BaseException as problem:  # noqa: BLE001 - also SystemExit, which would end the loop
         return None, problem
-
-
-def _look_at(task: asyncio.Task[Any]) -> None:
-    """Nobody waits for what was left behind; unseen, its error would be logged with its text."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _failure(name: str, problem: BaseException | None) -> str:

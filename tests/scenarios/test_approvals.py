@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -33,12 +34,14 @@ class House:
     def __init__(self, rig):
         self.rig = rig
         self.deleted = []
+        self.meanwhile = partial(asyncio.sleep, 0)
         self.restart()
 
     def restart(self):
-        def delete_file(path: str) -> str:
+        async def delete_file(path: str) -> str:
             """Delete a file."""
             self.deleted.append(path)
+            await self.meanwhile()
             return f"deleted {path}"
 
         limits = ToolLimits(places=("*",), seconds=5)
@@ -260,14 +263,11 @@ class TestWhatIsKept:
 
     async def test_a_person_who_is_forgotten_while_it_runs_is_not_brought_back(self, house):
         approval_id = await house.ask()
-        approval = await house.rig.store.approval(dm_scope(), approval_id)
-        await house.rig.store.decide_approval(
-            approval, "approved", "console:local/ada", house.rig.clock()
+        house.meanwhile = partial(
+            house.rig.store.forget, "console:local/ada", actor="o", at=house.rig.clock()
         )
-        at = house.rig.clock()
-        await house.rig.store.reset(dm_scope().agent_id, conversation_only=False, actor="o", at=at)
-        house.restart()
-        await house.rig.dispatcher.start()
+        answer = await house.command("approve", approval_id)
+        assert answer.turn_id is None
         assert await house.rig.store.agents() == []
 
     async def test_is_pruned_when_it_is_old(self, house):
