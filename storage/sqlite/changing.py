@@ -1,8 +1,11 @@
 """The part of the store that follows what people change on the platform."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
+from engine.errors import StoreUnavailable
 from engine.records import Message
 from storage.sqlite import changes, wiping
 from storage.sqlite.database import Database
@@ -10,12 +13,17 @@ from storage.sqlite.indexes import Indexes
 
 __all__ = ["Changing"]
 
+_PAUSE_SECONDS = 30.0  # with 100,000 messages the rewriting takes half a second
+
 
 class Changing:
     """Edits and deletions; the store gives it everything it needs."""
 
     _database: Database
     _indexes: Indexes
+    _cleaning: asyncio.Task[None] | None = None
+    _unclean = False
+    _hurry: asyncio.Event
 
     def _rows_added(self) -> None:
         """Called after rows were stored that wait for vectors."""
@@ -35,6 +43,26 @@ class Changing:
     async def delete_messages(
         self, deleted: Sequence[tuple[Message, Message]], at: datetime
     ) -> None:
-        """Unlearn messages with all that came of them, then clean the log."""
+        """Unlearn messages with all that came of them, and soon clean the file of their words."""
         await self._database.write(lambda c: changes.delete(c, self._indexes, deleted, at))
-        await self._database.alone(wiping.empty_log)
+        self._unclean = True
+        if self._cleaning is None or self._cleaning.done():
+            self._hurry.clear()
+            self._cleaning = asyncio.create_task(self._clean(), name="membot-cleaning")
+
+    async def finish_cleaning(self) -> None:
+        """Clean the file of deleted messages now, if that is still to be done."""
+        self._hurry.set()
+        if self._cleaning:
+            await self._cleaning
+
+    async def _clean(self) -> None:
+        """Rewrite the word index and empty the log, once for all that is deleted in a while."""
+        while self._unclean:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSE_SECONDS):
+                    await self._hurry.wait()
+            self._unclean = False
+            with suppress(StoreUnavailable):  # then the next deletion cleans up
+                await self._database.write(self._indexes.purge)
+                await self._database.alone(wiping.empty_log)

@@ -34,6 +34,7 @@ def forget(
         removed.update(wiping.delete_agent(connection, indexes, agent_id))
         _anonymise_agent(connection, agent_id)
     removed.update(unlearn(connection, indexes, _traces(connection, person), at))
+    indexes.purge(connection)
     return {name: count for name, count in removed.items() if count}
 
 

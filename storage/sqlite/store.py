@@ -56,6 +56,7 @@ class SqliteStore(
         self._now = now
         self._indexer = _indexer(database, indexes, embedder) if embedder else None
         self._indexing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     @classmethod
     async def open(
@@ -96,6 +97,7 @@ class SqliteStore(
                 await self._indexing
         if self._embedder:
             await self._embedder.close()
+        await self.finish_cleaning()
         await self._database.close()
 
     def _rows_added(self) -> None:

@@ -42,6 +42,11 @@ class Traces:
         cut = text.rstrip("….")
         return name in self.names or any(cut in said for said in self.texts if cut)
 
+    @property
+    def first(self) -> int:
+        """Number after which they may be quoted: of a person also what was never stored."""
+        return 0 if self.names else min((row["seq"] for row in self.rows), default=0)
+
     def values(self) -> dict[str, str]:
         """Parameters of the statements below."""
         return {"keys": self.keys, "turns": self.turns, "sources": self.sources}
@@ -50,7 +55,10 @@ class Traces:
 def unlearn(
     connection: sqlite3.Connection, indexes: Indexes, traces: Traces, at: datetime
 ) -> Counter[str]:
-    """Remove what the traces lead to; how much, by table."""
+    """Remove what the traces lead to; how much, by table.
+
+    The words of removed rows are found no more, and leave the file with ``Indexes.purge``.
+    """
     removed: Counter[str] = Counter()
     agents = {row["agent_id"] for row in traces.rows}
     agents |= _stop_turns(connection, traces)
@@ -62,7 +70,6 @@ def unlearn(
     removed.update(_drop_rest(connection, traces))
     for agent_id in agents:
         accounts.count_again(connection, agent_id)
-    indexes.purge(connection)
     return removed
 
 
@@ -119,9 +126,9 @@ def _drop_quotes(connection: sqlite3.Connection, agents: Iterable[str], traces: 
     dropped = 0
     for agent_id in agents:
         rows = connection.execute(
-            "SELECT seq, payload FROM messages WHERE agent_id = ? "
+            "SELECT seq, payload FROM messages WHERE agent_id = ? AND seq > ? "
             "AND instr(payload, 'in_reply_to') > 0",
-            (agent_id,),
+            (agent_id, traces.first),
         ).fetchall()
         for row in rows:
             payload = unquoted(row["payload"], traces.quotes)

@@ -36,7 +36,8 @@ async def envelopes(rig, scope=None):
     return [json.loads(entry["content"]) for entry in entries]
 
 
-def holds(rig, words):
+async def holds(rig, words):
+    await rig.store.finish_cleaning()
     folder = rig.store._database.path.parent
     return [file.name for file in folder.iterdir() if words.encode() in file.read_bytes()]
 
@@ -115,7 +116,7 @@ class TestDeletions:
     async def test_nothing_of_the_message_is_left_anywhere(self, rig, key):
         await rig.answer("I'm Ada and I live in Bonn")
         await self.tell(rig)
-        assert holds(rig, SECRET)
+        assert await holds(rig, SECRET)
         assert await rig.dispatcher.delete(TENANT, [key]) == 1
         assert await found(rig, SECRET) == []
         assert (await rig.block("human")).value == ""
@@ -123,7 +124,7 @@ class TestDeletions:
         page = await rig.store.search_archival(dm_scope(), ArchivalSearch(query=SECRET))
         assert page.hits == ()
         assert await rig.store.outbox_due("console", rig.clock(), 9) != []
-        assert holds(rig, SECRET) == []
+        assert await holds(rig, SECRET) == []
         assert "I'm Ada and I live in Bonn" in await found(rig, "Bonn")
 
     async def test_the_queue_is_told_that_it_is_gone_and_stays_valid(self, rig, key):
@@ -149,7 +150,7 @@ class TestDeletions:
         await rig.dispatcher.delete(TENANT, [key])
         window = await rig.window()
         assert (window.summary, window.queue) == (None, ())
-        assert holds(rig, SECRET) == []
+        assert await holds(rig, SECRET) == []
 
     async def test_a_platform_that_repeats_it_does_not_bring_it_back(self, rig, key):
         await rig.answer("My secret", key="5")
@@ -187,7 +188,7 @@ class TestDeletions:
         await rig.answer("Hello", key="5")
         await rig.dispatcher.edit(TENANT, key, f"Hello {SECRET}")
         await rig.dispatcher.delete(TENANT, [key])
-        assert holds(rig, SECRET) == []
+        assert await holds(rig, SECRET) == []
 
     async def test_what_was_read_from_its_file_goes_too(self, rig, key):
         await rig.answer("Here is a file", key="5")
@@ -197,7 +198,7 @@ class TestDeletions:
         accepted = await rig.dispatcher.submit(upload)
         await rig.dispatcher.wait_turn(accepted.turn_id)
         await rig.dispatcher.delete(TENANT, [key])
-        assert holds(rig, SECRET) == []
+        assert await holds(rig, SECRET) == []
 
     async def test_what_came_with_it_goes_too(self, rig, key):
         quote = Quote(author_name="Bob", text=f"a {SECRET}")
@@ -205,7 +206,7 @@ class TestDeletions:
         await rig.answer("Look", key="5", quote=quote, attachments=(file,))
         assert await rig.store.agents_with_uploads() == [dm_scope().agent_id]
         await rig.dispatcher.delete(TENANT, [key])
-        assert holds(rig, SECRET) == []
+        assert await holds(rig, SECRET) == []
         assert await rig.store.agents_with_uploads() == []
 
     async def test_many_are_deleted_at_once(self, rig):
@@ -213,4 +214,4 @@ class TestDeletions:
             await rig.answer(f"message {number} {SECRET}", key=str(number))
         keys = [event(key=str(number)).source_key for number in range(3)]
         assert await rig.dispatcher.delete(TENANT, keys) == 3
-        assert holds(rig, SECRET) == []
+        assert await holds(rig, SECRET) == []
