@@ -26,6 +26,7 @@ _MECHANICAL_LINE_CHARS = 200
 _SUMMARY_OUTPUT_TOKENS = 900
 _PROMPT_TOKENS = 250  # the instructions, and what surrounds the messages
 _LEAST_CHARS = 40
+_MOST_CHARS_A_TOKEN = 6  # no prose has more; counting all of an endless text would take long
 _WINDOW_SHARE = 2  # at most half of the window goes to the text to summarise
 
 
@@ -129,7 +130,7 @@ class Summarizer:
     async def _limited(self, text: str, most_tokens: int) -> tuple[str, int]:
         """The summary as it is kept, and its tokens; not every script has spaces."""
         words = _limit_words(text, self._config.summary_words)
-        chars = len(words)
+        chars = min(len(words), most_tokens * _MOST_CHARS_A_TOKEN)
         while True:
             kept = words if chars >= len(words) else f"... {words[-chars:]}"
             (tokens,) = await self._counter.count([summary_payload(kept)])
