@@ -60,17 +60,21 @@ class QueueManager:
         self._preparing: dict[str, asyncio.Task[None]] = {}
         self._told_full: set[str] = set()
 
-    async def ready(self, scope: Scope, *, force_flush: bool = False) -> Ready:
+    async def ready(
+        self, scope: Scope, *, asked: Message | None = None, force_flush: bool = False
+    ) -> Ready:
         """The next request, flushed first where it would not fit.
 
         Args:
             scope: Whose window.
+            asked: What the turn answers; it stays in sight even where it has left the queue.
             force_flush: The endpoint said that the window is smaller than we think.
         """
-        window = await self._store.load_window(scope)
+        stored = await self._store.load_window(scope)
+        window = _in_sight(stored, asked)
         fill = self._context.measure(window)
         if force_flush or fill.used_tokens > fill.limit_tokens:
-            window = await self._flush(scope, window, fill)
+            window = _in_sight(await self._flush(scope, stored, fill), asked)
             fill = self._context.measure(window)
         request = self._context.build(window)
         excess = fill.used_tokens - fill.limit_tokens
@@ -157,6 +161,12 @@ class QueueManager:
         room = self._config.warn * fill.context_tokens - others
         wanted = max(self._config.evict * queue_tokens, queue_tokens - room)
         return queue[: cut_place(queue, wanted, self._config.keep_last_messages)]
+
+
+def _in_sight(window: Window, asked: Message | None) -> Window:
+    if asked is None or any(message.id == asked.id for message in window.queue):
+        return window
+    return replace(window, queue=(asked, *window.queue))
 
 
 def _size(message: Message) -> int:

@@ -111,7 +111,7 @@ class TurnRunner:
                     )
 
     async def _step(self, turn: Turn, step: int, log: TurnLog) -> NextStep:
-        ready, reply = await self._ask(turn)
+        ready, reply = await self._ask(turn, log.asked)
         reply = replace(reply, tool_calls=reply.tool_calls[: self._with.config.max_calls])
         context = self._tool_context(turn, ready, log)
         results = await self._with.toolbox.run_all(reply.tool_calls, context, self._with.hook)
@@ -170,13 +170,13 @@ class TurnRunner:
         log.replies += commit.replies
         return next_step
 
-    async def _ask(self, turn: Turn) -> tuple[Ready, ModelReply]:
+    async def _ask(self, turn: Turn, asked: Message | None) -> tuple[Ready, ModelReply]:
         """Call the model; when the endpoint says that it is too much, flush and try once more."""
-        ready = await self._with.queue.ready(turn.scope)
+        ready = await self._with.queue.ready(turn.scope, asked=asked)
         try:
             return ready, await self._call(turn, ready)
         except ContextOverflow:
-            ready = await self._with.queue.ready(turn.scope, force_flush=True)
+            ready = await self._with.queue.ready(turn.scope, asked=asked, force_flush=True)
             return ready, await self._call(turn, ready)
 
     async def _call(self, turn: Turn, ready: Ready) -> ModelReply:

@@ -56,6 +56,11 @@ class TurnLog:
     scheduled: bool = False
 
     @property
+    def asked(self) -> Message | None:
+        """What the turn answers."""
+        return next((item for item in self.messages if item.id == item.turn_id), None)
+
+    @property
     def has_spoken(self) -> bool:
         """Whether the person has been told anything."""
         return any(item.role == "assistant" and item.text for item in self.messages)

@@ -233,6 +233,27 @@ class TestPressure:
             replies += (await rig.say("The garden. " * 60)).replies
         assert set(replies) == {"I see."}
 
+    async def test_what_a_turn_answers_stays_in_sight_however_long_the_turn_gets(self, rig):
+        for number in range(6):
+            await rig.answer(f"{number}: " + "The garden. " * 150)
+        rig.model.requests.clear()
+        page = {"query": "garden", "request_heartbeat": True}
+
+        def reply(request):
+            if request.purpose == "summary":
+                return say("A summary.")
+            pages = len([it for it in rig.model.requests if it.purpose == "turn"]) - 1
+            return (
+                say("Done.") if pages > 5 else call("conversation_search", page=pages % 2, **page)
+            )
+
+        rig.model._otherwise = reply
+        await rig.say("Where is the spade?")
+        asked = [it for it in rig.model.requests if it.purpose == "turn"]
+        assert all("Where is the spade?" in "".join(it.messages) for it in asked)
+        queue = (await rig.window()).queue
+        assert "Where is the spade?" not in "".join(message.text for message in queue)
+
     async def test_a_queue_that_cannot_get_shorter_is_reported_once(self, rig, caplog):
         rig.model._otherwise = call("send_message", message="I see.")
         huge = '"\\\n🫠' * 30_000
