@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("bench.turns", "bench.start", "bench.search", "bench.long_run")
+BENCHMARKS = (
+    "bench.turns",
+    "bench.start",
+    "bench.search",
+    "bench.turn_growth",
+    "bench.long_run",
+    "bench.nested_kv",
+    "bench.document_qa",
+    "bench.sessions",
+)
 
 
 def main() -> None:

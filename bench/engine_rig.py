@@ -15,6 +15,7 @@ from engine.testing import FixedClock
 from engine.tokens import TokenCounter, carried_data
 from engine.turn import TurnResult
 from storage.embedder import Embedder
+from storage.sqlite.database import Synchronous
 from storage.sqlite.store import SqliteStore
 
 
@@ -28,6 +29,9 @@ class EngineRig:
         embedder: Makes one for each opening of the store; None for search by words alone.
         hook: Is told what happens.
         clock: What the time is.
+
+    Attributes:
+        synchronous: How safe the file is against a power cut; set it before opening.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class EngineRig:
         self._config = config
         self._embedder = embedder
         self._hook = hook
+        self.synchronous: Synchronous = "NORMAL"
         self._counter = TokenCounter(config.model.model, carried_data())
 
     async def __aenter__(self) -> Self:
@@ -61,7 +66,7 @@ class EngineRig:
         """As a process does when it starts."""
         embedder = self._embedder() if self._embedder else None
         self.store = await SqliteStore.open(
-            self._file, embedder=embedder, now=self.clock, synchronous="NORMAL"
+            self._file, embedder=embedder, now=self.clock, synchronous=self.synchronous
         )
         ports = EnginePorts(
             store=self.store,

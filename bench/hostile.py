@@ -149,6 +149,7 @@ class HostileModel:
     """
 
     is_demonstration = False
+    tools_as_text = False
 
     def __init__(self, seed: int, watch: Callable[[ModelRequest], Any]) -> None:
         self.name = "hostile"
