@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.assembly import builtin_tools
+from engine.reflection_tools import reflection_tools
 from engine.tools import HEARTBEAT, Tool
 
 PAGE = Path(__file__).parent.parent / "docs" / "tools.md"
@@ -13,7 +14,14 @@ _TABLE = re.compile(r"(<!-- tools: made by .+? -->\n).*?(<!-- end of tools -->)"
 
 def with_table(page: str) -> str:
     """The page with the tables of now."""
-    return _TABLE.sub(lambda found: f"{found[1]}{_rows(builtin_tools())}{found[2]}", page)
+    return _TABLE.sub(lambda found: f"{found[1]}{_tables()}{found[2]}", page)
+
+
+def _tables() -> str:
+    of_turns = builtin_tools()
+    names = {tool.spec.name for tool in of_turns}
+    further = [tool for tool in reflection_tools() if tool.spec.name not in names]
+    return f"{_rows(of_turns)}\nThe memory agent shares some of them, and has:\n\n{_rows(further)}"
 
 
 def _rows(tools: Iterable[Tool]) -> str:

@@ -33,7 +33,8 @@ _MOST_TOOLS = 64
 _DESCRIPTION_CHARS = 1000
 _SCHEMA_CHARS = 8000
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
-_CONNECT_SECONDS = 30.0
+_CONNECT_SECONDS = 120.0  # a command may install itself the first time
+_LOOK_SECONDS = 20.0
 _CLOSE_SECONDS = 6.0  # what the SDK gives a process that will not end
 
 
@@ -82,7 +83,7 @@ class McpConnection:
         pause = self._first_pause_seconds
         while True:
             try:
-                async with self._connected() as client:
+                async with self._connected(_CONNECT_SECONDS) as client:
                     offer(self._server.name, await self.tools(client))
                     pause = self._first_pause_seconds
                     log.info("MCP server %s is connected", self._server.name)
@@ -95,7 +96,7 @@ class McpConnection:
 
     async def look(self) -> list[Tool]:
         """Connect once; what may be used."""
-        async with self._connected() as client:
+        async with self._connected(_LOOK_SECONDS) as client:
             return await self.tools(client)
 
     async def tools(self, client: "Client") -> list[Tool]:
@@ -112,12 +113,12 @@ class McpConnection:
         return [tool for one in allowed if (tool := self._tool(one))]
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator["Client"]:
+    async def _connected(self, seconds: float) -> AsyncIterator["Client"]:
         self._lost.clear()
         # What a server writes to standard error may quote messages: it goes nowhere.
         with await asyncio.to_thread(Path(os.devnull).open, "w") as nowhere:
             client = await asyncio.to_thread(_new_client, self._server, nowhere)
-            async with asyncio.timeout(_CONNECT_SECONDS) as patience, client:
+            async with asyncio.timeout(seconds) as patience, client:
                 patience.reschedule(None)
                 self._client = client
                 try:
