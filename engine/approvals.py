@@ -30,8 +30,8 @@ _SHOWN_CHARS = 1500
 
 _REQUEST = (
     "**{tool}** wants to run with\n```json\n{arguments}\n```\n"
-    "`!approve {id}` allows it, `!deny {id}` refuses it (on Discord `/approve`, `/deny`). "
-    "Nothing happens before; it can be allowed until {until}."
+    "`!approve {id}` allows it, `!deny {id}` refuses it (as a command: `/approve` on Discord, "
+    "`/membot approve` on Slack). Nothing happens before; it can be allowed until {until}."
 )
 _UNKNOWN = (
     "The bot was stopped while it ran, so nobody knows whether it was done. It is not run again; "
@@ -210,7 +210,7 @@ class Approvals:
         )
         return IncomingEvent(
             event_id=f"approval:{approval.id}",
-            source_key=f"approval:{approval.id}",
+            source_key=f"{turn.source_key}/approval/{approval.id}",  # goes with its message
             kind="approval",
             scope=turn.scope,
             place=turn.place,

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from bench.tool_table import PAGE, with_table
-from bots.config_file import ConfigFile
+from bots.config_file import ConfigFile, ToolsTable
 from bots.doctor import SLACK_SCOPES
 from bots.settings import environment_fields
+from bots.tool_modules import find_own_tools
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,6 +61,28 @@ class TestConfigExample:
         config, defaults = ConfigFile.model_validate(tables), ConfigFile()
         for name in ("memory", "heartbeats", "quiet_hours", "tools", "documents", "retention"):
             assert getattr(config, name) == getattr(defaults, name)
+
+
+def blocks(page, language):
+    """The code of one language on a page of docs/."""
+    text = (ROOT / "docs" / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+@pytest.mark.parametrize("page", ["blocks.md", "tools.md"])
+def test_configurations_on_the_page_are_accepted(page):
+    for text in blocks(page, "toml"):
+        ConfigFile.model_validate(tomllib.loads(text))
+
+
+def test_the_tool_in_ten_lines_is_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "my_tools.py").write_text(blocks("tools.md", "python")[0])
+    own = find_own_tools(ToolsTable(modules=["my_tools"]), tmp_path)
+    assert own.problems == ()
+    (tool,) = own.tools
+    assert (tool.spec.name, tool.spec.parameters["required"]) == ("roll_dice", [])
+    del sys.modules["my_tools"]
 
 
 def test_the_page_of_tools_has_the_table_of_now():

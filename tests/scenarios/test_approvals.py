@@ -57,10 +57,10 @@ class House:
             info=INFO,
         )
 
-    async def ask(self, path="a.txt", scope=None, **arguments):
+    async def ask(self, path="a.txt", scope=None, **changes):
         """The person asks, the model calls; the id that the person is shown."""
-        self.rig.script(call("delete_file", path=path, **arguments))
-        result = await self.rig.say(f"Delete {path}", scope=scope or dm_scope())
+        self.rig.script(call("delete_file", path=path))
+        result = await self.rig.say(f"Delete {path}", scope=scope or dm_scope(), **changes)
         (notice,) = result.replies
         return re.search("`!approve (\\w+)`", notice)[1]
 
@@ -269,6 +269,17 @@ class TestWhatIsKept:
         answer = await house.command("approve", approval_id)
         assert answer.turn_id is None
         assert await house.rig.store.agents() == []
+
+    async def test_goes_with_the_message_that_led_to_it_and_so_does_its_outcome(self, house):
+        approval_id = await house.ask("mine-4711.txt", key="m1")
+        house.rig.script(call("send_message", message="It is gone."))
+        answer = await house.command("approve", approval_id)
+        await house.outcome(answer)
+        key = f"console:{dm_scope().conversation_id}/m1"
+        assert await house.rig.dispatcher.delete(dm_scope().tenant, [key]) == 1
+        assert await house.rig.store.approval(dm_scope(), approval_id) is None
+        payloads = [message.payload for message in (await house.rig.window()).queue]
+        assert not any("mine-4711" in payload for payload in payloads)
 
     async def test_is_pruned_when_it_is_old(self, house):
         await house.ask()
