@@ -231,7 +231,7 @@ async def archival_memory_search(
         page: Page of the results, from 0.
         tags: Only passages with one of these tags.
         start_date: First day, YYYY-MM-DD.
-        end_date: Last day, YYYY-MM-DD.
+        end_date: Last day, YYYY-MM-DD; shows also what was superseded since.
     """
     start, end = _days(context, start_date, end_date)
     search = ArchivalSearch(
@@ -241,6 +241,7 @@ async def archival_memory_search(
         tags=tuple(tags or ()),
         start=start,
         end=end,
+        past=end is not None,
     )
     found = await context.store.search_archival(context.scope, search, context.knowledge)
     return _shown(context, found, query)

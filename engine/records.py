@@ -482,7 +482,11 @@ class RecallSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivalSearch:
-    """A search of archival memory."""
+    """A search of archival memory.
+
+    Attributes:
+        past: Also what was superseded; such hits say so.
+    """
 
     query: str
     page: int = 0
@@ -490,6 +494,7 @@ class ArchivalSearch:
     tags: tuple[str, ...] = ()
     start: datetime | None = None
     end: datetime | None = None
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

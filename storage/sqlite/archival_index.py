@@ -1,7 +1,8 @@
 """Search of archival memory in SQLite: what is written when a passage is stored, and the search.
 
 Writes happen inside the caller's transaction. Reads are bound to one agent in SQL: every
-statement names the agent's number. A superseded passage is removed from here.
+statement names the agent's number. A superseded passage moves to its agent's past, which is
+searched when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -41,12 +42,17 @@ from storage.sqlite.search_rows import (
 from storage.vectors import Floats, normalised, top
 from storage.words import QueryWord, fold, language_bit, query_identifiers, query_words, terms
 
-__all__ = ["ArchivalIndex", "ArchivalQuery", "IndexedPassage"]
+__all__ = ["ArchivalIndex", "ArchivalQuery", "IndexedPassage", "past_of"]
 
 _TIER: Tier = "archival"
 # A word found more often than this counts no more; BM25 has nearly levelled out by then.
 _MOST_REPEATS = 5
 _IDENTIFIER_WEIGHT = 100.0
+
+
+def past_of(agent_id: str) -> str:
+    """The owner under which search keeps an agent's superseded passages."""
+    return f"{agent_id}#past"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +188,13 @@ class ArchivalIndex(SearchIndex[_Arrays]):
         connection.execute(
             "INSERT OR IGNORE INTO search_queue (agent, seq) VALUES (?, ?)", (number, passage.seq)
         )
+
+    def add_past(self, connection: sqlite3.Connection, passages: Sequence[IndexedPassage]) -> None:
+        """Index superseded passages apart, inside the caller's transaction."""
+        for passage in passages:
+            past = replace(passage, agent_id=past_of(passage.agent_id))
+            self._add(connection, past)
+            mark_changed(connection, ensure_agent(connection, _TIER, past.agent_id))
 
     def remove(self, connection: sqlite3.Connection, seqs: Sequence[int]) -> None:
         """Remove passages from search, inside the caller's transaction."""

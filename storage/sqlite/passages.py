@@ -23,16 +23,13 @@ def add(
     passages: Sequence[Passage],
     turn_id: str | None,
 ) -> list[int]:
-    """Store passages, current ones in the index too; their numbers."""
+    """Store passages, with what search keeps of them; their numbers."""
     seqs = [_add(connection, scope, passage, turn_id) for passage in passages]
-    current = [
-        (passage, seq)
-        for passage, seq in zip(passages, seqs, strict=True)
-        if passage.superseded_at is None
-    ]
-    indexes.archival.add(
-        connection, [_indexed(passage, seq, scope.agent_id) for passage, seq in current]
-    )
+    stored = list(zip(passages, seqs, strict=True))
+    current = [one for one in stored if one[0].superseded_at is None]
+    ended = [one for one in stored if one[0].superseded_at is not None]
+    indexes.archival.add(connection, [_indexed(*one, scope.agent_id) for one in current])
+    indexes.archival.add_past(connection, [_indexed(*one, scope.agent_id) for one in ended])
     in_sight = sum(passage.document_id is None for passage, _ in current)
     if in_sight:
         accounts.add_counts(connection, scope.agent_id, passages=in_sight)
@@ -96,11 +93,11 @@ def supersede(
     revisions: Iterable[Revision],
     at: datetime,
 ) -> None:
-    """End passages: their text is kept and no longer searched; those ended already stay so."""
+    """End passages: their text is kept for who asks for the past; those ended already stay so."""
     for revision in revisions:
         row = connection.execute(
             "UPDATE passages SET superseded_at = ?, superseded_by = ? WHERE id = ? "
-            "AND agent_id = ? AND tenant = ? AND superseded_at IS NULL RETURNING seq",
+            "AND agent_id = ? AND tenant = ? AND superseded_at IS NULL RETURNING *",
             (
                 to_text(at),
                 revision.successor,
@@ -111,6 +108,8 @@ def supersede(
         ).fetchone()
         if row:
             indexes.archival.remove(connection, [row["seq"]])
+            ended = _indexed(_passage(row), row["seq"], scope.agent_id)
+            indexes.archival.add_past(connection, [ended])
             accounts.add_counts(connection, scope.agent_id, passages=-1)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from engine.records import ArchivalSearch, Passage, RecallSearch, Scope, SearchPage
 from storage.sqlite import accounts, documents, messages, passages
-from storage.sqlite.archival_index import ArchivalQuery
+from storage.sqlite.archival_index import ArchivalQuery, past_of
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.recall_index import RecallQuery
 from storage.vectors import Floats
@@ -67,7 +67,7 @@ def archival_page(
     known = [scope for scope in scopes if accounts.has_agent(connection, scope)]
     vector, model = meaning or (None, "")
     query = ArchivalQuery(
-        agents=tuple(scope.agent_id for scope in known),
+        agents=_owners(known, past=search.past),
         text=search.query,
         vector=vector,
         model=model,
@@ -85,6 +85,11 @@ def archival_page(
         page=search.page,
         page_size=search.page_size,
     )
+
+
+def _owners(scopes: Sequence[Scope], *, past: bool) -> tuple[str, ...]:
+    agents = tuple(scope.agent_id for scope in scopes)
+    return (*agents, *map(past_of, agents)) if past else agents
 
 
 def _out_of_sight(connection: sqlite3.Connection, scopes: Sequence[Scope]) -> frozenset[int]:

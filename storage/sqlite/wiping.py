@@ -4,6 +4,7 @@ import sqlite3
 
 from engine.records import Scope
 from storage.sqlite import messages, passages, summaries
+from storage.sqlite.archival_index import past_of
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.search_rows import agent_state, drop_agent
 
@@ -25,12 +26,12 @@ def delete_agent(connection: sqlite3.Connection, indexes: Indexes, agent_id: str
         connection, indexes, _seqs(connection, "passages", agent_id)
     )
     connection.execute("DELETE FROM agents WHERE agent_id = ?", (agent_id,))
-    for tier in ("recall", "archival"):
-        state = agent_state(connection, tier, agent_id)
-        if state:
-            drop_agent(connection, state.number)
-    indexes.recall.invalidate(agent_id)
-    indexes.archival.invalidate(agent_id)
+    for index in (indexes.recall, indexes.archival):
+        for owner in (agent_id, past_of(agent_id)):
+            state = agent_state(connection, index.tier, owner)
+            if state:
+                drop_agent(connection, state.number)
+            index.invalidate(owner)
     removed["agents"] = 1
     return removed
 

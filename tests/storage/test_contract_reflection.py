@@ -197,6 +197,28 @@ class TestSupersededPassages:
         assert await store.passage(direct(), old.id) is None
         assert (await store.counts(direct())).passages == 1
 
+    async def test_who_asks_for_the_past_is_shown_it_marked(self, store):
+        first, second = passage("The party is on Monday."), passage("The party is on Friday.")
+        other = passage("The trip is on Sunday.")
+        await talk(store, passages=(first, other))
+        await self.changed(store, Revision(passage_id=other.id))
+        await self.changed(store, Revision(passage_id=first.id, successor=second.id), second)
+        search = ArchivalSearch(query="party trip", past=True)
+        hits = (await store.search_archival(direct(), search)).hits
+        marked = {hit.text for hit in hits if hit.superseded_at}
+        assert marked == {"The party is on Monday.", "The trip is on Sunday."}
+        assert len(hits) == 3
+
+    async def test_the_past_goes_with_its_agent(self, store):
+        old = passage("The party is on Monday.")
+        await talk(store, passages=(old,))
+        await self.changed(store, Revision(passage_id=old.id))
+        scope = direct()
+        await store.reset(scope.agent_id, conversation_only=False, actor="operator", at=later())
+        await talk(store)
+        page = await store.search_archival(scope, ArchivalSearch(query="party", past=True))
+        assert page.hits == ()
+
     async def test_a_deleted_one_is_gone_from_search(self, store):
         old = passage("The party is on Monday.")
         await talk(store, passages=(old,))
@@ -221,6 +243,8 @@ class TestSupersededPassages:
         await store.import_archive(file, agent_id=target, dry_run=False, at=NOON)
         await store.export(target, again, NOON)
         assert rows(again, "passages", "sources") == [["a", "b"], ["c"]]
+        search = ArchivalSearch(query="Monday", past=True)
+        assert len((await store.search_archival(direct("U7"), search)).hits) == 1
         assert rows(again, "blocks", "history")[0][-1]["sources"] == ["d", "e"]
 
 
