@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from engine.core_memory import line_sources
 from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
 from engine.knowledge import KnowledgeSource, readable_owners
 from engine.places import agent_scope
@@ -21,6 +22,7 @@ from engine.records import (
     ArchivalSearch,
     AuditRow,
     Block,
+    BlockVersion,
     RecallSearch,
     Receipt,
     Schedule,
@@ -50,11 +52,17 @@ class AgentView:
 
     Attributes:
         used_tokens: About what the main conversation takes of the context window.
+        history: Every write of its blocks, oldest first.
     """
 
     overview: AgentOverview
     blocks: tuple[Block, ...]
     used_tokens: int
+    history: tuple[BlockVersion, ...]
+
+    def sources(self, label: str) -> dict[str, BlockVersion]:
+        """The lines of a block, each with the write that brought it."""
+        return line_sources(version for version in self.history if version.label == label)
 
 
 def used_tokens(window: Window) -> int:
@@ -116,6 +124,7 @@ class Operations:
             overview=next(one for one in overviews if one.agent_id == agent_id),
             blocks=tuple(await self._store.blocks(agent_id)),
             used_tokens=used_tokens(window),
+            history=tuple(await self._store.block_history(agent_id, None)),
         )
 
     async def search(self, scope: Scope, query: str, tier: str) -> SearchPage:

@@ -11,7 +11,15 @@ from zoneinfo import ZoneInfo
 from bots.operations import AgentView
 from engine.documents import size_text
 from engine.due_times import zone_named
-from engine.records import AgentOverview, AuditRow, Document, Schedule, SearchPage, UsageRow
+from engine.records import (
+    AgentOverview,
+    AuditRow,
+    BlockVersion,
+    Document,
+    Schedule,
+    SearchPage,
+    UsageRow,
+)
 
 _UTC = ZoneInfo("UTC")
 
@@ -78,13 +86,23 @@ def document_lines(documents: Sequence[Document]) -> list[str]:
 
 def view_json(view: AgentView, context_tokens: int) -> dict[str, Any]:
     """An agent as a JSON object."""
-    blocks = [{**asdict(block), "used_chars": len(block.value)} for block in view.blocks]
+    blocks = [
+        {**asdict(block), "used_chars": len(block.value), "lines": _sourced(view, block.label)}
+        for block in view.blocks
+    ]
     gauge = {"used_tokens": view.used_tokens, "context_tokens": context_tokens}
     return {**asdict(view.overview), "blocks": blocks, "context": gauge}
 
 
-def view_lines(view: AgentView, context_tokens: int) -> list[str]:
-    """An agent for people."""
+def _sourced(view: AgentView, label: str) -> list[dict[str, Any]]:
+    return [
+        {"text": line, "author": brought.author, "source_key": brought.source_key, "at": brought.at}
+        for line, brought in view.sources(label).items()
+    ]
+
+
+def view_lines(view: AgentView, context_tokens: int, *, sources: bool = False) -> list[str]:
+    """An agent for people; with ``sources`` when each line came, and from whom."""
     agent = view.overview
     share = 100 * view.used_tokens // context_tokens
     lines = [
@@ -94,8 +112,14 @@ def view_lines(view: AgentView, context_tokens: int) -> list[str]:
     ]
     for block in view.blocks:
         lines += ["", f"[{block.label}] {len(block.value)}/{block.limit_chars} characters"]
-        lines += [f"  {line}" for line in block.value.splitlines()]
+        lines += [f"  {line}" for line in block.value.splitlines() if not sources]
+        lines += [_sourced_line(*one) for one in view.sources(block.label).items() if sources]
     return lines
+
+
+def _sourced_line(line: str, brought: BlockVersion) -> str:
+    who = brought.author or brought.operation
+    return f"  {line}  ({_minute(brought.at)}, {who}, {brought.source_key or brought.operation})"
 
 
 def page_lines(page: SearchPage) -> list[str]:

@@ -55,14 +55,22 @@ def agents(as_json: AsJson = False) -> int:
     return print_lines(agent_lines(found))
 
 
-def show(agent: Agent, as_json: AsJson = False) -> int:
+def show(
+    agent: Agent,
+    as_json: AsJson = False,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Where each line of a block came from.")
+    ] = False,
+) -> int:
     """Show an agent's core memory, counts and context gauge."""
     from bots.printing import print_json, print_lines, view_json, view_lines
     from bots.settings import load_settings
 
     view = _with_operations(lambda operations: operations.show(agent))
     size = load_settings().env.membot_context_tokens
-    return print_json(view_json(view, size)) if as_json else print_lines(view_lines(view, size))
+    if as_json:
+        return print_json(view_json(view, size))
+    return print_lines(view_lines(view, size, sources=sources))
 
 
 def search(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.errors import ModelMistake
-from engine.records import Block
+from engine.records import Block, BlockVersion
 
 HUMAN = "human"
 
@@ -81,6 +81,18 @@ def _nearest(block: Block, old: str) -> str:
 def _tidy(value: str) -> str:
     """A deleted line leaves no gap."""
     return re.sub(r"\n{2,}", "\n", value).strip()
+
+
+def line_sources(history: Iterable[BlockVersion]) -> dict[str, BlockVersion]:
+    """Each line of a block with the write that brought it, in the order of the lines.
+
+    Args:
+        history: Every write of one block, oldest first.
+    """
+    sources: dict[str, BlockVersion] = {}
+    for version in history:
+        sources = {line: sources.get(line, version) for line in version.value.splitlines()}
+    return sources
 
 
 def render(blocks: Iterable[Block]) -> str:

@@ -121,6 +121,15 @@ class TestLooking:
         assert shown["context"]["used_tokens"] > 0
         assert "2000 characters" in shell(home, "show", ADA).out
 
+    def test_each_line_of_a_block_shows_when_and_from_whom_it_came(self, shell, home):
+        (line,) = (
+            one for one in shell(home, "show", ADA, "--sources").out.splitlines() if "cello" in one
+        )
+        assert "console:local/ada, console:ada/" in line
+        shown = json.loads(shell(home, "show", ADA, "--json").out)
+        human = next(block for block in shown["blocks"] if block["label"] == "human")
+        assert human["lines"][-1]["author"] == "console:local/ada"
+
     def test_search_finds_what_was_said(self, shell, home):
         found = json.loads(shell(home, "search", ADA, "cello", "--json").out)
         assert any("cello" in hit["text"] for hit in found["hits"])

@@ -4,15 +4,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core_memory import append_line, human_label, render, replace_text, rewrite
+from engine.core_memory import (
+    append_line,
+    human_label,
+    line_sources,
+    render,
+    replace_text,
+    rewrite,
+)
 from engine.errors import ModelMistake
-from engine.records import Block
+from engine.records import Block, BlockVersion
+from tests.engine.builders import NOON
 
 TEXT = st.text(max_size=60)
 
 
 def block(value="", **changes):
     return Block(label="human", value=value, limit_chars=100, version=3, **changes)
+
+
+class TestLineSources:
+    def test_a_line_keeps_the_write_that_brought_it(self):
+        values = ["a", "a\nb", "b\nc", "a\nc"]
+        history = [
+            BlockVersion(
+                label="human",
+                version=number,
+                value=value,
+                author=None,
+                source_key=f"m{number}",
+                operation="core_memory_append",
+                at=NOON,
+            )
+            for number, value in enumerate(values, 1)
+        ]
+        found = {line: brought.source_key for line, brought in line_sources(history).items()}
+        assert found == {"a": "m4", "c": "m3"}
 
 
 class TestAppending:
