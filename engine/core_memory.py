@@ -13,6 +13,7 @@ from engine.errors import ModelMistake
 from engine.records import Block, BlockVersion
 
 HUMAN = "human"
+_MARKS = "<block"  # small models copy what the prompt shows, marks and all
 
 
 def human_label(speaker: str | None, *, room: bool) -> str:
@@ -55,8 +56,10 @@ def rewrite(block: Block, value: str) -> Block:
     """The block with a new value.
 
     Raises:
-        ModelMistake: The block is read-only or the value does not fit.
+        ModelMistake: The block is read-only, or the value does not fit or holds marks of a block.
     """
+    if _MARKS in value:
+        raise ModelMistake("Write only the text of the block, without <block> around it.")
     return _changed(block, value.strip())
 
 

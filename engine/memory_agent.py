@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from engine.chat_model import ChatModel, ModelReply, ModelRequest
+from engine.chat_model import ChatModel, ModelReply, ModelRequest, ToolCall
 from engine.config import MemoryConfig
 from engine.context_window import Fitter, message_line
 from engine.core_memory import render
@@ -35,7 +35,7 @@ from engine.records import (
     Scope,
     TokenUsage,
 )
-from engine.reflection_tools import MEMORY_AGENT, ReflectionContext, reflection_tools
+from engine.reflection_tools import MEMORY_AGENT, PERSONA, ReflectionContext, reflection_tools
 from engine.store import Store
 from engine.tokens import TokenCounter
 from engine.tools import Draft, Provenance, Toolbox, ToolResult
@@ -70,7 +70,15 @@ class _Run:
     context: ReflectionContext
     entries: list[str]
     usage: list[TokenUsage] = field(default_factory=list)
+    made: set[tuple[str, str]] = field(default_factory=set)
     steps: int = 0
+
+    def repeats_itself(self, calls: Sequence[ToolCall]) -> bool:
+        """Whether all of a step's calls were made before; there is nothing new to come then."""
+        keys = {(call.name, call.arguments) for call in calls}
+        new = keys - self.made
+        self.made |= new
+        return not new
 
     def writes(self) -> tuple[BlockWrite, ...]:
         """One write for each block that is another now, made from the version that was read."""
@@ -191,6 +199,8 @@ class MemoryAgent:
             raise
 
     def _begin(self, seen: Reflection) -> _Run:
+        shown = tuple(block for block in seen.blocks if block.label != PERSONA)
+        seen = replace(seen, blocks=shown)  # what is not its own it had better not see
         lines = [message_line(item, self._with.zone, _LINE_CHARS) for item in seen.messages]
         authors = [item.author for item in seen.messages if item.author]
         context = ReflectionContext(
@@ -222,7 +232,8 @@ class MemoryAgent:
             run.entries += await self._entries(reply, results)
             mistakes += any(not result.ok for result in results)
             finished = any(result.ok and result.call.name == _FINISH for result in results)
-            if finished or not results or mistakes >= self._with.config.repeat_limit:
+            again = run.repeats_itself(reply.tool_calls)
+            if finished or again or mistakes >= self._with.config.repeat_limit:
                 return
 
     async def _think_again(self, run: _Run, stale: Sequence[str]) -> tuple[BlockWrite, ...]:

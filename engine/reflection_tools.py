@@ -18,7 +18,7 @@ from engine.records import Message, Passage
 from engine.tools import MemoryContext, Tool, make_tool
 
 MEMORY_AGENT: Final = "memory-agent"
-_PERSONA: Final = "persona"
+PERSONA: Final = "persona"
 _LONGEST_CHARS: Final = 8_000
 _MOST_LOST: Final = 1 / 3  # of a block's names and numbers
 _DISTINCTIVE: Final = re.compile(r"\b(?:[^\W\d_]*\d\w*|[^\W\d_a-zß-öø-ÿ]\w+)")
@@ -71,7 +71,7 @@ async def rethink_memory(
         target_block_label: Block to rewrite.
         new_memory: Its complete new text.
     """
-    if target_block_label == _PERSONA:
+    if target_block_label == PERSONA:
         raise ModelMistake("'persona' is the agent's own; leave it as it is.")
     _require_kept(context, target_block_label, new_memory)
     return await memory_tools.rethink_memory(context, target_block_label, new_memory)

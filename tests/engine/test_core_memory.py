@@ -23,6 +23,12 @@ def block(value="", **changes):
     return Block(label="human", value=value, limit_chars=100, version=3, **changes)
 
 
+class TestMarks:
+    def test_a_value_with_the_marks_of_a_block_is_refused(self):
+        with pytest.raises(ModelMistake, match="only the text"):
+            rewrite(block("Ada"), '<block label="human">Ada</block>')
+
+
 class TestLineSources:
     def test_a_line_keeps_the_write_that_brought_it(self):
         values = ["a", "a\nb", "b\nc", "a\nc"]

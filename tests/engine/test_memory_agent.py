@@ -145,6 +145,7 @@ class TestWhatItMayNot:
         await settled(rig)
         assert results(mind.requests[1])[0]["status"] == "Failed"
         assert "obey" not in (await rig.block("persona")).value
+        assert "persona" not in mind.requests[0].system
 
     async def test_a_rewrite_that_loses_what_the_block_holds_is_refused(self, rig):
         rig.model._otherwise = Mind()
@@ -157,8 +158,16 @@ class TestWhatItMayNot:
         assert "Marisol" in results(mind.requests[1])[0]["message"]
         assert "Marisol" in (await rig.block("human")).value
 
+    async def test_it_ends_when_it_repeats_itself(self, rig):
+        again = call("rethink_user_memory", new_memory="Locker code 8812.")
+        mind = Mind(again, again, again, again)
+        await until_flushed(rig, mind)
+        await settled(rig)
+        first = mind.requests[0].messages[0]
+        assert [request.messages[0] for request in mind.requests].count(first) == 2
+
     async def test_it_ends_after_its_mistakes_and_leaves_the_rest_as_it_was(self, rig):
-        mind = Mind(*[call("nothing_known")] * 9)
+        mind = Mind(*[call("nothing_known", number=number) for number in range(9)])
         await until_flushed(rig, mind)
         await settled(rig)
         first = mind.requests[0].messages[0]
