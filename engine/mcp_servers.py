@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.chat_model import ToolSpec
 from engine.errors import ModelMistake
+from engine.events import whole_characters
 from engine.own_tools import as_text, contained
 from engine.schemas import plain_schema
 from engine.tools import HEARTBEAT, FreeArguments, Offer, Tool, ToolContext
@@ -142,7 +143,7 @@ class McpConnection:
         return Tool(
             spec=ToolSpec(
                 name=name,
-                description=" ".join((remote.description or "").split())[:_DESCRIPTION_CHARS],
+                description=_line(remote.description or "")[:_DESCRIPTION_CHARS],
                 parameters=parameters,
             ),
             function=run,
@@ -246,7 +247,15 @@ def _parameters(schema: Mapping[str, Any]) -> dict[str, Any] | None:
         "properties": {**plain.get("properties", {}), HEARTBEAT: ours[HEARTBEAT]},
         "required": plain.get("required", []),
     }
-    return parameters if len(json.dumps(parameters)) <= _SCHEMA_CHARS else None
+    text = json.dumps(parameters, ensure_ascii=False)
+    if len(text) > _SCHEMA_CHARS:
+        return None
+    whole: dict[str, Any] = json.loads(whole_characters(text))
+    return whole
+
+
+def _line(text: str) -> str:
+    return whole_characters(" ".join(text.split()))
 
 
 def _text_of(result: "CallToolResult") -> str:

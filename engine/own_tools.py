@@ -191,7 +191,7 @@ async def contained(name: str, work: Coroutine[Any, Any, str], seconds: float) -
         raise ModelMistake(f"{name} gave no answer within {seconds:g} seconds and was given up.")
     text, problem = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
     if isinstance(problem, ModelMistake):
-        raise problem
+        raise ModelMistake(as_text(problem.sentence)) from problem
     if problem or text is None:
         raise ModelMistake(_failure(name, problem)) from problem
     return text

@@ -258,7 +258,11 @@ class Toolbox:
         """Add what another source has, or take its place; a name that is taken stays taken."""
         others = [has for name, has in self._sources.items() if name != source]
         taken = {tool.spec.name for tool in chain(self._always, *others)}
-        self._sources[source] = tuple(tool for tool in tools if tool.spec.name not in taken)
+        first: dict[str, Tool] = {}
+        for tool in tools:
+            if tool.spec.name not in taken:
+                first.setdefault(tool.spec.name, tool)
+        self._sources[source] = tuple(first.values())
         self._tools = (*self._always, *self._fitting(chain(*self._sources.values())))
 
     def _fitting(self, tools: Iterable[Tool]) -> Iterator[Tool]:

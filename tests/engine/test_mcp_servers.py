@@ -208,6 +208,11 @@ class TestAHostileServer:
         schema = {"properties": part, "$defs": {"P": {"type": "object", "properties": part}}}
         assert self.tool(input_schema=schema) is None
 
+    def test_cannot_bring_half_characters(self):
+        field = {"type": "string", "description": "half \ud800"}
+        tool = self.tool(description="half \ud800", input_schema={"properties": {"a": field}})
+        json.dumps([tool.spec.description, tool.spec.parameters], ensure_ascii=False).encode()
+
     def test_cannot_take_a_strange_name(self):
         name = self.tool(name="../*" * 40).spec.name
         assert name.startswith("weather__")

@@ -124,6 +124,8 @@ class TestAFunction:
 
         result = await run(pick, name="pear")
         assert (result.ok, result.message) == (False, "There is no pear; take apples.")
+        flooded = await run(pick, name="x" * 2_000_000)
+        assert len(flooded.message) == 1_000_000
 
 
 def unnamed(*names):

@@ -153,6 +153,6 @@ class TestWhereAndForWhom:
         toolbox = Toolbox([make_tool(greet)])
         toolbox.offer("a", [])
         toolbox.offer("b", [make_tool(dance)])
-        toolbox.offer("a", [make_tool(sing), make_tool(greet)])
+        toolbox.offer("a", [make_tool(sing), make_tool(greet), make_tool(sing)])
         assert self.offered(toolbox, dm_scope()) == ["greet", "sing", "dance"]
         assert toolbox.specs_for("x") == toolbox.specs_for("y")
