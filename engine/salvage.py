@@ -19,6 +19,7 @@ _NAME_OUTSIDE: Final = re.compile(
     r"<function=([\w-]+)>\s*(?=\{)|\[TOOL_CALLS\]\s*([\w-]+)\s*(?:\[ARGS\])?\s*(?=\{)"
     r"|<\w+\s+name=[\"']([\w-]+)[\"']\s+\w+=[\"']?\s*(?=\{)"
 )
+_RECITED: Final = '<block label="'
 _CALL_MARKUP: Final = re.compile(
     r"</?(?:tools?|tool_calls?|function(?:_call)?)\b[^<>]*>?|\[TOOL_CALLS\]"
 )
@@ -69,10 +70,14 @@ def salvage_call(text: str, tools: Collection[str]) -> SalvagedCall | None:
 def is_debris(text: str, tools: Collection[str]) -> bool:
     """Whether a text in which no call was found is the wreck of one, and nothing for a person.
 
+    So is a prompt that is recited: core memory with its marks is never an answer.
+
     Args:
         text: The assistant text of an answer without tool calls.
         tools: Names of the tools that were offered.
     """
+    if _RECITED in text:
+        return True
     left, marks = _CALL_MARKUP.subn("", text)
     return bool(marks) and (not any(map(str.isalnum, left)) or any(name in text for name in tools))
 

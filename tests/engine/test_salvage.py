@@ -144,6 +144,7 @@ class TestDebris:
             "<tools>\n<function name=send_message>hi</function>",
             "[TOOL_CALLS]",
             "<tool_call>send_message(hi)",
+            'I see.\n<block label="human" chars="3/2000">\nAda\n</block>',
         ],
     )
     def test_is_known(self, text: str):
