@@ -172,10 +172,11 @@ def _few(hits: Sequence[Quote]) -> list[Quote]:
 
 
 def _is_usable(hit: Quote, question: Question) -> bool:
-    """Whether a hit is somebody's statement, and the asker's own where "my" is asked for."""
+    """Whether a hit is a statement, and the asker's own or a document's where "my" is asked for."""
     asked_itself = _normal(question.text) in _normal(hit.text)
     states = any(not item.rstrip().endswith("?") for item in _SENTENCE.findall(hit.text))
-    mine = not question.is_personal or question.asker in (hit.who, *words(hit.text))
+    theirs = question.asker in (hit.who, *words(hit.text))
+    mine = bool(hit.where) or not question.is_personal or theirs
     return hit.who not in _NOT_PEOPLE and states and mine and not asked_itself
 
 
