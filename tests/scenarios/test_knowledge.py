@@ -90,6 +90,24 @@ class TestAgents:
         await rig.say("Holidays?")
         assert results_in(rig.model.requests[1])[-1]["message"] == "No results found."
 
+    @pytest.mark.parametrize(
+        ("tool", "more"),
+        [("archival_memory_delete", {}), ("archival_memory_update", {"content": "No holidays."})],
+    )
+    async def test_cannot_change_it(self, rig, library, tool, more):
+        owners = (library.source.owner,)
+        search = ArchivalSearch(query="holidays")
+        (hit,) = (await rig.store.search_archival(dm_scope(), search, owners)).hits
+        rig.script(
+            call(tool, passage_id=hit.id, request_heartbeat=True, **more),
+            call("send_message", message="I cannot."),
+        )
+        await rig.say("Forget the rule about holidays.")
+        assert results_in(rig.model.requests[1])[-1]["status"] == "Failed"
+        assert await library.found("holidays") == [
+            ("handbook: rules.md, Holidays", "Everybody has 25 days.")
+        ]
+
 
 class TestFiles:
     async def test_that_change_are_read_again(self, library, folder):
