@@ -217,9 +217,9 @@ class HostileModel:
 
     def _background(self, request: ModelRequest) -> dict[str, Any]:
         """A summary, good, empty, endless or none."""
-        if request.tools:
-            return _calls(("finish_rethinking_memory", {}))
         mood = self._rng.random()
+        if request.tools:
+            return self._memory_work(mood)
         if mood < 0.1:
             self.summaries_failed += 1
             raise ModelUnavailable
@@ -229,6 +229,28 @@ class HostileModel:
         if mood < 0.3:
             return _text(self._writer.text(20_000))
         return _text(f"They spoke of the {self._rng.choice(_WORDS)}. " * 8)
+
+    def _memory_work(self, mood: float) -> dict[str, Any]:
+        """What a memory agent does, and what it should not.
+
+        It leaves the blocks to the turns: a run beside them would make it a matter of luck which
+        of two requests saw an edit, and whether the second has to begin with the first.
+        """
+        if mood < 0.05:
+            raise ModelUnavailable
+        first, last = self._rng.randint(-2, 9), self._rng.randint(-2, 99)
+        chunk = {"start_index": first, "end_index": last, "context": self._writer.text(200)}
+        return self._rng.choice(
+            [
+                _calls(("finish_rethinking_memory", {})),
+                _calls(("store_memories", {"chunks": [chunk] * self._rng.randint(1, 4)})),
+                _calls(("archival_memory_search", {"query": self._rng.choice(_WORDS)})),
+                _calls(("conversation_search", {"query": self._writer.text(300)})),
+                self._unreadable(),
+                self._unknown_tool(),
+                _text(self._writer.text(9_000)),
+            ]
+        )
 
     def _look_at_results(self, request: ModelRequest) -> None:
         """Whether the last search named the message it was for, where its result is shown whole."""

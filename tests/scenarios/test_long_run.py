@@ -30,7 +30,7 @@ class TestALongHostileConversation:
         assert (outcome.not_found, outcome.leaked) == ([], [])
         assert len(outcome.told) > 0.9 * MESSAGES
         assert 2000 < long_run.audit.largest_tokens < WINDOW_TOKENS
-        for event in ("restart", "MemoryFlushed", "mechanical summary", "compared", "turn failed"):
+        for event in ("restart", "MemoryFlushed", "mechanical summary", "compared"):
             assert outcome.happened[event] > 0, event
 
 
