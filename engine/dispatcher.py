@@ -89,7 +89,6 @@ class Dispatcher:
             now=ports.now,
             wake=self._wake,
         )
-        self._scheduling: asyncio.Task[None] | None = None
         self._hook = ports.hook
         self._on_commit = ports.on_commit
         self._show_activity = ports.show_activity
@@ -104,7 +103,7 @@ class Dispatcher:
 
     async def start(self) -> None:
         """Go on with the turns that an earlier process left unfinished, and keep time."""
-        self._scheduling = asyncio.create_task(self.scheduler.run(), name="scheduler")
+        self.scheduler.start()
         for agent_id in await self._store.agents_with_turns():
             self._wake(agent_id)
         await self._approvals.resume(self.submit)
@@ -160,8 +159,7 @@ class Dispatcher:
     async def drain(self, seconds: float) -> None:
         """Start no more turns; let running ones finish, or stop them at a stored step."""
         self._draining = True
-        if self._scheduling:
-            self._scheduling.cancel()
+        await self.scheduler.stop()
         tasks = set(self._serving.values())
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)

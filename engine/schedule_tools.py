@@ -21,7 +21,10 @@ When = Annotated[
     str,
     Field(validation_alias=AliasChoices("when", "time", "cron", "at"), max_length=_MOST_RULE_CHARS),
 ]
-Reason = Annotated[str, Field(max_length=_MOST_REASON_CHARS)]
+Reason = Annotated[
+    str,
+    Field(validation_alias=AliasChoices("reason", "message"), max_length=_MOST_REASON_CHARS),
+]
 ScheduleId = Annotated[str, Field(validation_alias=AliasChoices("schedule_id", "id"))]
 
 

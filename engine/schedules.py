@@ -49,6 +49,17 @@ class Scheduler:
         self._now = now
         self._wake_agent = wake
         self._woken = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Keep time from now on."""
+        self._running = asyncio.create_task(self.run(), name="scheduler")
+
+    async def stop(self) -> None:
+        """Fire nothing more; what is being stored is stored whole."""
+        if self._running:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
 
     def wake(self) -> None:
         """Look again when the next schedule is due: there is a new one."""

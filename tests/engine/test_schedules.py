@@ -65,11 +65,12 @@ class TestPlanning:
         await rig.answer("Hello", timezone="Mars/Olympus")
         assert envelope(rig.model.requests[1])["time"] == "2026-11-21 12:00:00 PM UTC+0000"
 
-    @pytest.mark.parametrize("name", ["when", "time", "cron", "at"])
-    async def test_small_models_may_call_the_time_what_they_like(self, rig, name):
-        rig.script(
-            calls(("schedule_message", {name: "0 9 * * *", "reason": "stretch"})), say("Yes.")
-        )
+    @pytest.mark.parametrize(
+        ("name", "what"),
+        [("when", "reason"), ("time", "message"), ("cron", "reason"), ("at", "message")],
+    )
+    async def test_small_models_may_call_the_time_what_they_like(self, rig, name, what):
+        rig.script(calls(("schedule_message", {name: "0 9 * * *", what: "stretch"})), say("Yes."))
         await rig.say()
         [kept] = await rig.store.schedules(dm_scope())
         assert (kept.rule, kept.reason) == ("0 9 * * *", "stretch")

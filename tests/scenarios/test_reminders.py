@@ -1,7 +1,7 @@
 """Promise: it comes back to what it was asked to, once, at the person's own time, and only then."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from bots.delivery import OutboxSender
 from engine.assembly import EnginePorts, build_dispatcher
@@ -11,7 +11,9 @@ from engine.testing import FixedClock, RecordingDelivery, ScriptedChatModel, cal
 from engine.tokens import TokenCounter
 from storage.sqlite.store import SqliteStore
 from tests.bots.memory_rig import until
+from tests.bots.processes import PATIENCE_SECONDS, running
 from tests.engine.builders import event, room_scope
+from tests.fixtures.model_server import ModelServer, text, tool_calls
 
 
 class Bot:
@@ -57,7 +59,27 @@ def remind(when, reason):
     )
 
 
+def plan_and_remind(body):
+    """A model that plans a reminder for a second from now, and gives it when it is due."""
+    if '"timer"' in body["messages"][-1]["content"]:
+        return text("The cake!")
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    arguments = {"when": at.isoformat(), "reason": "take the cake out"}
+    return tool_calls(("schedule_message", arguments), ("send_message", {"message": "I will."}))
+
+
 class TestAReminder:
+    async def test_comes_by_itself_while_the_chat_is_open(self, tmp_path):
+        async with (
+            ModelServer() as model,
+            running(tmp_path, "chat", OPENAI_BASE_URL=model.url) as chat,
+        ):
+            model.respond = plan_and_remind
+            chat.stdin.write(b"Remind me of the cake in two seconds\n")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                said = [await chat.stdout.readline() for _ in range(2)]
+        assert said == [b"I will.\n", b"The cake!\n"]
+
     async def test_that_was_missed_comes_once_after_the_restart(self, tmp_path):
         clock, delivery = FixedClock(), RecordingDelivery()
         bot = await Bot.start(tmp_path, clock, delivery)
