@@ -31,6 +31,7 @@ from engine.tools import MemoryContext, Tool, ToolContext, ToolFunction, make_to
 
 NO_RESULTS = "No results found."
 _MAX_PAUSE_MINUTES = 360
+_GREETING_WORDS = 3
 _LEAST_HIT_CHARS = 40
 _CHARS_AROUND_A_HIT = 150
 
@@ -46,6 +47,8 @@ async def send_message(context: ToolContext, message: str) -> str:
     """
     if not message.strip():
         raise ModelMistake("message is empty; write what the person should read.")
+    if _is_echo(message, context.heard):
+        raise ModelMistake("That is what they said, word for word. Tell them your answer to it.")
     if not context.may_speak:
         return "Not sent: the person was answered before the alert and has said nothing since."
     context.draft.replies.append(Reply(text=message))
@@ -264,6 +267,12 @@ def memory_tools() -> list[Tool]:
     ]
     ordered = [silent[0], *chaining, *silent[1:]]
     return [make_tool(function, chains=function in chaining) for function in ordered]
+
+
+def _is_echo(message: str, heard: str) -> bool:
+    """Whether a message repeats what it answers; greetings may."""
+    said = heard.casefold().split()
+    return len(said) > _GREETING_WORDS and message.casefold().split() == said
 
 
 def _resolved(context: MemoryContext, label: str) -> str:

@@ -114,11 +114,13 @@ class ToolContext(MemoryContext):
 
     Attributes:
         may_speak: False while an alert is worked on after the person was answered.
+        heard: What the person said, where the model may take that for its answer; else "".
     """
 
     store: "ToolStore"
     turn: Turn
     may_speak: bool = True
+    heard: str = ""
 
 
 ToolFunction = Callable[..., Awaitable[str]]

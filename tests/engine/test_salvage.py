@@ -114,9 +114,9 @@ class TestLeavesTheRestAlone:
         ["{" * 99_000, '{"a":' * 19_000, '{"name": "' * 9_000, '{"a ' * 20_000 + ",}" * 5_000],
     )
     def test_hostile_text_takes_no_time(self, text: str):
-        started = time.perf_counter()
+        started = time.process_time()
         assert salvage_call(text, TOOLS) is None
-        assert time.perf_counter() - started < 1.0
+        assert time.process_time() - started < 2.0  # quadratic would be minutes
 
     @given(st.text(alphabet=st.sampled_from('{}[]":,\\ \nabsend_message<>/=`'), max_size=200))
     def test_never_raises(self, text: str):
