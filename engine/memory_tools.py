@@ -32,6 +32,8 @@ from engine.tools import MemoryContext, Tool, ToolContext, ToolFunction, make_to
 NO_RESULTS = "No results found."
 _MAX_PAUSE_MINUTES = 360
 _GREETING_WORDS = 3
+# To a model that writes calls as text: it would send what it has just stored.
+_REACT = " Now react with send_message, in words of your own: thank them, or ask about it."
 _LEAST_HIT_CHARS = 40
 _CHARS_AROUND_A_HIT = 150
 
@@ -48,7 +50,9 @@ async def send_message(context: ToolContext, message: str) -> str:
     if not message.strip():
         raise ModelMistake("message is empty; write what the person should read.")
     if _is_echo(message, context.heard):
-        raise ModelMistake("That is what they said, word for word. Tell them your answer to it.")
+        raise ModelMistake(
+            "That is what they said, word for word. React to it: thank them, or ask about it."
+        )
     if not context.may_speak:
         return "Not sent: the person was answered before the alert and has said nothing since."
     context.draft.replies.append(Reply(text=message))
@@ -79,7 +83,7 @@ async def core_memory_append(context: MemoryContext, label: Label, content: str)
     if longer == block:
         return "That line is there already."
     _write(context, longer, "core_memory_append")
-    return "Added."
+    return f"Added.{_REACT if context.heard else ''}"
 
 
 async def core_memory_replace(

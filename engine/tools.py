@@ -89,6 +89,7 @@ class MemoryContext:
         memory: Blocks by label, as edited so far.
         counter: Says what a result takes of the window.
         knowledge: Owners of intuitive knowledge that the scope may read.
+        heard: What the person said, where the model may take that for its answer; else "".
     """
 
     scope: Scope
@@ -99,6 +100,7 @@ class MemoryContext:
     draft: Draft
     counter: "TokenCounter"
     knowledge: tuple[str, ...] = ()
+    heard: str = ""
     now: Callable[[], datetime]
     zone: ZoneInfo
 
@@ -114,13 +116,11 @@ class ToolContext(MemoryContext):
 
     Attributes:
         may_speak: False while an alert is worked on after the person was answered.
-        heard: What the person said, where the model may take that for its answer; else "".
     """
 
     store: "ToolStore"
     turn: Turn
     may_speak: bool = True
-    heard: str = ""
 
 
 ToolFunction = Callable[..., Awaitable[str]]
