@@ -19,6 +19,9 @@ def is_awaited(kind: EventKind) -> bool:
     return kind in _AWAITED
 
 
+_ALERT_STEPS = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Continue:
     """The model gets another step."""
@@ -97,6 +100,13 @@ class TurnLog:
         """Whether only an alert is still worked on: it comes when the turn would have ended."""
         return self.was_alerted and self.has_spoken
 
+    @property
+    def has_had_its_alert(self) -> bool:
+        """Whether enough steps went to an alert; the next message would have to wait for more."""
+        kinds = [item.kind for item in self.messages]
+        after = self.messages[kinds.index(ALERT) :] if ALERT in kinds else []
+        return sum(item.role == "assistant" for item in after) >= _ALERT_STEPS
+
     def made(self) -> Counter[tuple[str, str]]:
         """How often each call was made, by name and arguments."""
         functions = [call["function"] for item in self.messages for call in _calls(item)]
@@ -157,7 +167,8 @@ def _reason_to_go_on(log: TurnLog, results: Sequence[ToolResult]) -> str:
     if any(not result.ok for result in results):
         return "a call failed"
     heartbeats = [result.heartbeat for result in results]
-    if any(wanted and not again for wanted, again in zip(heartbeats, log.repeated(), strict=True)):
+    wanted = [beat and not again for beat, again in zip(heartbeats, log.repeated(), strict=True)]
+    if any(wanted) and not log.has_had_its_alert:
         return "a heartbeat was asked for"
     if log.leaves_waiting and not log.was_reminded:
         return REMINDER

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -262,6 +263,23 @@ class TestPressure:
         assert sum("frees nothing" in record.message for record in caplog.records) <= 1
         sizes = [rig.counter.request_tokens(request) for request in rig.model.requests]
         assert max(sizes) <= WINDOW
+
+    async def test_an_alert_gets_a_few_steps_and_no_more(self, rig):
+        searches = count(1)
+
+        def reply(request):
+            if request.purpose == "summary":
+                return say("A summary.")
+            if "system_alert" in "".join(request.messages[-3:]):
+                return call(
+                    "conversation_search", query=str(next(searches)), request_heartbeat=True
+                )
+            return call("send_message", message="I see.")
+
+        rig.model._otherwise = reply
+        while not any(isinstance(it, MemoryPressure) for it in rig.happened):
+            result = await rig.say("The garden. " * 60)
+        assert (result.steps, result.replies) == (4, ("I see.",))
 
     async def test_no_request_is_ever_larger_than_the_window(self, rig):
         await self.fill(rig, lambda: len(rig.model.requests) > 60)
