@@ -3,9 +3,11 @@
 A request is sections plus canonical messages; how they look on the wire is the model's business.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from engine.hooks import Hook, ModelCalled
 from engine.records import TokenUsage
 
 
@@ -87,3 +89,25 @@ class ChatModel(Protocol):
     async def close(self) -> None:
         """Close connections."""
         ...
+
+
+async def ask(model: ChatModel, request: ModelRequest, agent_id: str, hook: Hook) -> ModelReply:
+    """The answer to a request for an agent; the hook is told what it cost.
+
+    Raises:
+        ModelUnavailable: See ``ChatModel.complete``.
+    """
+    started = time.perf_counter()
+    reply = await model.complete(request)
+    hook(
+        ModelCalled(
+            agent_id=agent_id,
+            model=reply.usage.model,
+            purpose=reply.usage.purpose,
+            input_tokens=reply.usage.input_tokens,
+            cached_tokens=reply.usage.cached_tokens,
+            output_tokens=reply.usage.output_tokens,
+            seconds=time.perf_counter() - started,
+        )
+    )
+    return reply

@@ -10,20 +10,19 @@ Source: sleep-time compute (arXiv 2504.13171) as the agents of Letta have it.
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from engine.chat_model import ChatModel, ModelReply, ModelRequest, ToolCall
+from engine.chat_model import ChatModel, ModelReply, ModelRequest, ToolCall, ask
 from engine.config import MemoryConfig
 from engine.context_window import Fitter, message_line
 from engine.core_memory import render
 from engine.errors import MembotError
 from engine.events import assistant_payload, result_payload
-from engine.hooks import Hook, ModelCalled
+from engine.hooks import Hook
 from engine.memory_tools import finish_rethinking_memory
 from engine.prompts import load_prompt
 from engine.records import (
@@ -227,7 +226,9 @@ class MemoryAgent:
             if self._with.counter.request_tokens(request) > self._limit_tokens:
                 return
             run.steps += 1
-            reply = await self._call(run, request)
+            agent_id, hook = run.seen.scope.agent_id, self._with.hook
+            reply = await ask(self._with.model, request, agent_id, hook)
+            run.usage.append(reply.usage)
             results = await self._toolbox.run_all(reply.tool_calls, run.context, self._with.hook)
             run.entries += await self._entries(reply, results)
             mistakes += any(not result.ok for result in results)
@@ -265,23 +266,6 @@ class MemoryAgent:
             tools=self._toolbox.specs_for(run.seen.scope.agent_id),
             max_output_tokens=self._with.config.context_tokens // _SHARE_OF_OUTPUT,
         )
-
-    async def _call(self, run: _Run, request: ModelRequest) -> ModelReply:
-        started = time.perf_counter()
-        reply = await self._with.model.complete(request)
-        run.usage.append(reply.usage)
-        self._with.hook(
-            ModelCalled(
-                agent_id=run.seen.scope.agent_id,
-                model=reply.usage.model,
-                purpose=reply.usage.purpose,
-                input_tokens=reply.usage.input_tokens,
-                cached_tokens=reply.usage.cached_tokens,
-                output_tokens=reply.usage.output_tokens,
-                seconds=time.perf_counter() - started,
-            )
-        )
-        return reply
 
     async def _entries(self, reply: ModelReply, results: Sequence[ToolResult]) -> list[str]:
         answer, _ = await self._fitter.fit_entry(assistant_payload(reply.content, reply.tool_calls))

@@ -4,7 +4,6 @@ A turn is its stored messages: everything the loop has to remember between two s
 them, so after a crash it goes on where it was.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,12 +12,12 @@ from zoneinfo import ZoneInfo
 from ulid import ULID
 
 from engine import notices
-from engine.chat_model import ChatModel, ModelReply
+from engine.chat_model import ChatModel, ModelReply, ask
 from engine.config import MemoryConfig
 from engine.context_window import ContextWindow, Fitter
 from engine.errors import ContextOverflow, StaleBlock
 from engine.events import alert_payload, assistant_payload, result_payload
-from engine.hooks import Hook, MemoryPressure, ModelCalled
+from engine.hooks import Hook, MemoryPressure
 from engine.knowledge import KnowledgeSource, readable_owners
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager, Ready
@@ -180,20 +179,9 @@ class TurnRunner:
             return ready, await self._call(turn, ready)
 
     async def _call(self, turn: Turn, ready: Ready) -> ModelReply:
-        started = time.perf_counter()
-        reply = await self._with.model.complete(ready.request)
+        agent_id, hook = turn.scope.agent_id, self._with.hook
+        reply = await ask(self._with.model, ready.request, agent_id, hook)
         self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
-        self._with.hook(
-            ModelCalled(
-                agent_id=turn.scope.agent_id,
-                model=reply.usage.model,
-                purpose=reply.usage.purpose,
-                input_tokens=reply.usage.input_tokens,
-                cached_tokens=reply.usage.cached_tokens,
-                output_tokens=reply.usage.output_tokens,
-                seconds=time.perf_counter() - started,
-            )
-        )
         return reply
 
     def _tool_context(self, turn: Turn, ready: Ready, log: TurnLog) -> ToolContext:
