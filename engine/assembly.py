@@ -12,7 +12,7 @@ from engine.context_window import ContextWindow
 from engine.dispatcher import Background, Dispatcher, ShowActivity
 from engine.hooks import Hook
 from engine.memory_agent import MemoryAgent, MemoryAgentTools
-from engine.memory_tools import memory_tools
+from engine.memory_tools import correction_tools, memory_tools
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager
 from engine.schedule_tools import schedule_tools
@@ -51,9 +51,11 @@ def builtin_tools(context_tokens: int = _ROOMY_TOKENS) -> list[Tool]:
     """What every agent may call, in the order in which the model reads it.
 
     Args:
-        context_tokens: Of the window; a small one is left to the functions of memory.
+        context_tokens: Of the window; a small one is left to MemGPT's own functions.
     """
-    return [*memory_tools(), *(schedule_tools() if context_tokens >= _ROOMY_TOKENS else ())]
+    if context_tokens < _ROOMY_TOKENS:
+        return memory_tools()
+    return [*memory_tools(), *correction_tools(), *schedule_tools()]
 
 
 def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:

@@ -5,10 +5,12 @@ A request is sections plus canonical messages; how they look on the wire is the 
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from engine.hooks import Hook, ModelCalled
 from engine.records import TokenUsage
+
+HEARTBEAT: Final = "request_heartbeat"  # the argument with which a model asks for another step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

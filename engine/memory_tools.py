@@ -32,8 +32,6 @@ from engine.tools import MemoryContext, Tool, ToolContext, ToolFunction, make_to
 NO_RESULTS = "No results found."
 _MAX_PAUSE_MINUTES = 360
 _GREETING_WORDS = 3
-# To a model that writes calls as text: it would send what it has just stored.
-_REACT = " Now react with send_message, in words of your own: thank them, or ask about it."
 _LEAST_HIT_CHARS = 40
 _CHARS_AROUND_A_HIT = 150
 
@@ -50,9 +48,8 @@ async def send_message(context: ToolContext, message: str) -> str:
     if not message.strip():
         raise ModelMistake("message is empty; write what the person should read.")
     if _is_echo(message, context.heard):
-        raise ModelMistake(
-            "That is what they said, word for word. React to it: thank them, or ask about it."
-        )
+        wanted = "Answer it." if message.rstrip().endswith("?") else "Say what you make of it."
+        raise ModelMistake(f"That is what they said, word for word. {wanted}")
     if not context.may_speak:
         return "Not sent: the person was answered before the alert and has said nothing since."
     context.draft.replies.append(Reply(text=message))
@@ -83,7 +80,7 @@ async def core_memory_append(context: MemoryContext, label: Label, content: str)
     if longer == block:
         return "That line is there already."
     _write(context, longer, "core_memory_append")
-    return f"Added.{_REACT if context.heard else ''}"
+    return "Added."
 
 
 async def core_memory_replace(
@@ -264,13 +261,16 @@ def memory_tools() -> list[Tool]:
         conversation_search_date,
         archival_memory_insert,
         archival_memory_search,
-        archival_memory_update,
-        archival_memory_delete,
         rethink_memory,
         rethink_user_memory,
     ]
     ordered = [silent[0], *chaining, *silent[1:]]
     return [make_tool(function, chains=function in chaining) for function in ordered]
+
+
+def correction_tools() -> list[Tool]:
+    """The functions that replace passages and let go of them."""
+    return [make_tool(archival_memory_update), make_tool(archival_memory_delete)]
 
 
 def _is_echo(message: str, heard: str) -> bool:

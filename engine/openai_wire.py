@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from engine.chat_model import ModelReply, ModelRequest, ToolCall, ToolSpec
+from engine.chat_model import HEARTBEAT, ModelReply, ModelRequest, ToolCall, ToolSpec
 from engine.dialects import TEMPERATURE, Dialect
 from engine.events import whole_characters
 from engine.prompts import load_prompt
@@ -80,6 +80,8 @@ def tool_object(spec: ToolSpec) -> Json:
     """A tool as native calls offer it; what goes without saying would cost tokens every time."""
     items = spec.parameters.items()
     parameters = {key: value for key, value in items if _UNSAID.get(key) != value}
+    if HEARTBEAT in parameters["properties"]:
+        parameters["properties"] = parameters["properties"] | {HEARTBEAT: {"type": "boolean"}}
     fields = {"name": spec.name, "description": spec.description, "parameters": parameters}
     return {"type": "function", "function": fields}
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from engine.chat_model import ToolCall, ToolSpec
+from engine.chat_model import HEARTBEAT, ToolCall, ToolSpec
 from engine.errors import ModelMistake
 from engine.hooks import Hook, ToolCalled
 from engine.places import EVERYWHERE, matches
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT, CONTEXT = "request_heartbeat", "context"
+CONTEXT = "context"
+_HEARTBEAT_FIELD = Field(default=False, description="True: you get control back after the result.")
 _FOR_PROGRAMMERS = re.compile(r"\n\n(?:Returns|Yields|Raises|Examples?|Notes?|Source):")
 
 
@@ -133,7 +134,7 @@ class FreeArguments(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    request_heartbeat: bool = False
+    request_heartbeat: bool = _HEARTBEAT_FIELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +221,7 @@ def _fields(function: Callable[..., Any], helps: dict[str, str], *, chains: bool
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints[name], Field(default, description=helps.get(name)))
     if chains:
-        fields[HEARTBEAT] = (bool, False)  # the system text says what it is for
+        fields[HEARTBEAT] = (bool, _HEARTBEAT_FIELD)
     return fields
 
 

@@ -55,10 +55,8 @@ class TestSchema:
 
     def test_holds_the_functions_of_memgpt(self):
         assert sorted(tool.spec.name for tool in memory_tools()) == [
-            "archival_memory_delete",
             "archival_memory_insert",
             "archival_memory_search",
-            "archival_memory_update",
             "conversation_search",
             "conversation_search_date",
             "core_memory_append",
