@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from engine.chat_model import ToolCall
+from engine.chat_model import HEARTBEAT, ToolCall
 from engine.config import MemoryConfig
 from engine.context_window import cut_text
 from engine.errors import BadRequest, ModelMistake, NotAllowed
@@ -22,7 +22,7 @@ from engine.prompts import load_prompt
 from engine.records import Approval, IncomingEvent, Reply, Scope
 from engine.store import Acceptance, Store
 from engine.tokens import TokenCounter
-from engine.tools import HEARTBEAT, Draft, Provenance, Toolbox, ToolContext
+from engine.tools import Draft, Provenance, Toolbox, ToolContext
 
 Submit = Callable[[IncomingEvent], Awaitable[Acceptance]]
 _MOST_WAITING = 20  # of one agent; more would only bury the ones that matter

@@ -15,12 +15,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from engine.chat_model import ToolSpec
+from engine.chat_model import HEARTBEAT, ToolSpec
 from engine.errors import ModelMistake
 from engine.events import whole_characters
 from engine.own_tools import as_text, contained
 from engine.schemas import plain_schema
-from engine.tools import HEARTBEAT, FreeArguments, Offer, Tool, ToolContext
+from engine.tools import FreeArguments, Offer, Tool, ToolContext
 
 if TYPE_CHECKING:
     from mcp import Client

@@ -22,9 +22,10 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from engine.chat_model import HEARTBEAT
 from engine.errors import BadSettings, ModelMistake
 from engine.events import whole_characters
-from engine.tools import CONTEXT, HEARTBEAT, Tool, ToolContext, make_tool
+from engine.tools import CONTEXT, Tool, ToolContext, make_tool
 
 log = logging.getLogger(__name__)
 
