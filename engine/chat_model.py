@@ -46,12 +46,15 @@ class ModelRequest:
             ``{"role": "assistant", "content": str | null, "tool_calls": [...]}``,
             ``{"role": "tool", "tool_call_id": str, "content": str}``.
         tools: Empty for a plain completion such as a summary.
+        only: The one tool to be called now, where an endpoint can hold a model to it without
+            another prefix.
     """
 
     purpose: Literal["turn", "summary", "memory"]
     system: str
     messages: tuple[str, ...]
     tools: tuple[ToolSpec, ...] = ()
+    only: str | None = None
     max_output_tokens: int
 
 

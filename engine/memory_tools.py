@@ -29,6 +29,7 @@ from engine.records import (
 )
 from engine.tools import MemoryContext, Tool, ToolContext, ToolFunction, make_tool
 
+SEND_MESSAGE = "send_message"
 NO_RESULTS = "No results found."
 _MAX_PAUSE_MINUTES = 360
 _GREETING_WORDS = 3

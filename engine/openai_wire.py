@@ -8,7 +8,7 @@ provider's prompt cache keeps hitting.
 import json
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -56,7 +56,8 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
         # Ahead of core memory, whose edits would have all of it read again.
         system = f"{how_to_call(request)}\n\n{system}"
     if request.tools and dialect.calls == "json_schema":
-        body["response_format"] = _response_format(request.tools)
+        allowed = [spec for spec in request.tools if request.only in {None, spec.name}]
+        body["response_format"] = _response_format(allowed)
     if dialect.calls != "native" and dialect.steady:
         body[TEMPERATURE] = _STEADY
     if dialect.calls != "native":
@@ -97,7 +98,7 @@ def _signature(spec: ToolSpec) -> str:
     return "\n".join([f"- {spec.name}: {spec.description}", *arguments])
 
 
-def _response_format(tools: tuple[ToolSpec, ...]) -> Json:
+def _response_format(tools: Sequence[ToolSpec]) -> Json:
     schema = {"type": "object", "anyOf": [_call_schema(spec) for spec in tools]}
     return {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}
 

@@ -19,6 +19,7 @@ from engine.errors import ContextOverflow, StaleBlock
 from engine.events import alert_payload, assistant_payload, result_payload
 from engine.hooks import Hook, MemoryPressure
 from engine.knowledge import KnowledgeSource, readable_owners
+from engine.memory_tools import SEND_MESSAGE
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager, Ready
 from engine.records import Message, Reply, Role, StepCommit, Turn, TurnState
@@ -110,7 +111,7 @@ class TurnRunner:
                     )
 
     async def _step(self, turn: Turn, step: int, log: TurnLog) -> NextStep:
-        ready, reply = await self._ask(turn, log.asked)
+        ready, reply = await self._ask(turn, log)
         reply = replace(reply, tool_calls=reply.tool_calls[: self._with.config.max_calls])
         context = self._tool_context(turn, ready, log)
         results = await self._with.toolbox.run_all(reply.tool_calls, context, self._with.hook)
@@ -169,18 +170,20 @@ class TurnRunner:
         log.replies += commit.replies
         return next_step
 
-    async def _ask(self, turn: Turn, asked: Message | None) -> tuple[Ready, ModelReply]:
+    async def _ask(self, turn: Turn, log: TurnLog) -> tuple[Ready, ModelReply]:
         """Call the model; when the endpoint says that it is too much, flush and try once more."""
-        ready = await self._with.queue.ready(turn.scope, asked=asked)
+        ready = await self._with.queue.ready(turn.scope, asked=log.asked)
+        only = SEND_MESSAGE if log.was_reminded and log.leaves_waiting else None
         try:
-            return ready, await self._call(turn, ready)
+            return ready, await self._call(turn, ready, only)
         except ContextOverflow:
-            ready = await self._with.queue.ready(turn.scope, asked=asked, force_flush=True)
-            return ready, await self._call(turn, ready)
+            ready = await self._with.queue.ready(turn.scope, asked=log.asked, force_flush=True)
+            return ready, await self._call(turn, ready, only)
 
-    async def _call(self, turn: Turn, ready: Ready) -> ModelReply:
+    async def _call(self, turn: Turn, ready: Ready, only: str | None) -> ModelReply:
         agent_id, hook = turn.scope.agent_id, self._with.hook
-        reply = await ask(self._with.model, ready.request, agent_id, hook)
+        request = replace(ready.request, only=only)
+        reply = await ask(self._with.model, request, agent_id, hook)
         self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
         return reply
 

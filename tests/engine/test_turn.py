@@ -141,6 +141,11 @@ class TestSilence:
         assert (await rig.say()).replies == ("Hi.",)
         assert "send_message" in rig.model.requests[1].messages[-1]
 
+    async def test_the_reminder_leaves_one_function_to_call(self, rig):
+        rig.script(say(""), call("send_message", message="Hi."))
+        await rig.say()
+        assert [request.only for request in rig.model.requests] == [None, "send_message"]
+
     async def test_silence_after_the_reminder_says_so_plainly(self, rig):
         rig.script(say(""), say(""))
         result = await rig.say()
