@@ -158,16 +158,20 @@ def _swap(candidate: Path, target: Path) -> Path | None:
 
 
 def build_model(
-    config: EngineConfig, embedder: "Embedder | None" = None, *, offline: bool
+    config: EngineConfig,
+    embedder: "Embedder | None" = None,
+    store: Store | None = None,
+    *,
+    offline: bool,
 ) -> ChatModel:
-    """The chat model, or the demo brain where no endpoint is set."""
+    """The chat model, which keeps in the store what it learns, or the demo brain."""
     if offline:
         from engine.offline_model import OfflineChatModel
 
         return OfflineChatModel(embedder.embed_query if embedder else None)
     from engine.openai_model import OpenAIChatModel
 
-    return OpenAIChatModel(config.model)
+    return OpenAIChatModel(config.model, store)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,9 +216,9 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
     config = settings.engine_config()
     own_tools = await asyncio.to_thread(_own_tools, settings)
     embedder = build_embedder(settings)
-    model = build_model(config, embedder, offline=settings.offline)
-    opening = open_store(settings, embedder, exclusive=True)
-    store, _ = await asyncio.gather(opening, model.warm_up())
+    store = await open_store(settings, embedder, exclusive=True)
+    model = build_model(config, embedder, store, offline=settings.offline)
+    await model.warm_up()
     switchboard = Switchboard(store, utc_now, hook)
     servers = mcp_servers(settings)
     brain = Brain(model=model, config=config, own_tools=own_tools, servers=servers)

@@ -7,7 +7,7 @@ Calls = Literal["native", "json_schema", "text"]
 OutputField = Literal["max_completion_tokens", "max_tokens"]
 
 TEMPERATURE: Final = "temperature"
-_ALL_CALLS: Final[tuple[Calls, ...]] = ("json_schema", "native", "text")
+CALLS: Final[tuple[Calls, ...]] = ("json_schema", "native", "text")
 _OTHER_FIELD: Final[dict[OutputField, OutputField]] = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
@@ -56,5 +56,5 @@ def other_dialect(
         return None if other in refused else replace(dialect, output_field=other)
     if dialect.steady and TEMPERATURE in refused:
         return replace(dialect, steady=False)
-    left = [calls for calls in _ALL_CALLS if calls not in refused]
+    left = [calls for calls in CALLS if calls not in refused]
     return replace(dialect, calls=left[0]) if left and may_change_calls else None

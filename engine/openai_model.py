@@ -8,14 +8,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from engine.chat_model import ModelReply, ModelRequest
 from engine.circuit import Circuit
 from engine.config import ModelConfig
-from engine.dialects import Dialect, other_dialect, refused_trait
-from engine.errors import ContextOverflow, ModelUnavailable
+from engine.dialects import CALLS, Calls, Dialect, other_dialect, refused_trait
+from engine.errors import ContextOverflow, MembotError, ModelUnavailable
 from engine.openai_wire import Answer, read_answer, request_body
 
 if TYPE_CHECKING:
@@ -36,18 +37,37 @@ class _Known:
     refused: frozenset[str] = frozenset()
 
 
+class KeptValues(Protocol):
+    """Small values that outlive the process; the store is one."""
+
+    async def kept_value(self, name: str) -> str | None:
+        """The value of that name, if there is one."""
+        ...
+
+    async def keep_value(self, name: str, value: str) -> None:
+        """Keep a value in the place of an earlier one."""
+        ...
+
+
 class OpenAIChatModel:
     """A language model behind chat.completions.
 
     Args:
         config: Endpoint, models, tool mode and bounds.
+        kept: Where it is kept how models call tools; None to learn it in every process.
         clock: Monotonic seconds, for the circuit breaker.
     """
 
     is_demonstration = False
 
-    def __init__(self, config: ModelConfig, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        kept: KeptValues | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = config.model
+        self._kept = kept
         self._config = config
         self._clock = clock
         self._client: OpenAIClient | None = None
@@ -86,13 +106,36 @@ class OpenAIChatModel:
         return reply
 
     async def warm_up(self) -> None:
-        """Import the SDK ahead of the first request, which it would delay by half a second."""
+        """Import the SDK ahead of the first request, which it would delay by half a second.
+
+        Also recalls how the models call tools: the first message after a restart is put to them
+        like the one before.
+        """
         await self._started()
+        for model in {self._config.model, self._config.background_model or self._config.model}:
+            await self._recall(model)
 
     async def close(self) -> None:
         """Close connections."""
         if self._client is not None:
             await self._client.close()
+
+    async def _recall(self, model: str) -> None:
+        if self._kept is None or self._config.tool_mode != "auto":
+            return
+        calls = await self._kept.kept_value(self._name_of(model))
+        if calls in CALLS:
+            known = self._known.setdefault(model, self._nothing_known())
+            known.dialect = replace(known.dialect, calls=calls)
+
+    async def _remember(self, model: str, calls: Calls) -> None:
+        if self._kept is None:
+            return
+        with suppress(MembotError):  # it is learned again
+            await self._kept.keep_value(self._name_of(model), calls)
+
+    def _name_of(self, model: str) -> str:
+        return f"calls of {model} at {self._config.base_url or 'the provider'}"
 
     def _nothing_known(self) -> _Known:
         own = self._config.base_url is None
@@ -123,7 +166,9 @@ class OpenAIChatModel:
         if dialect != known.dialect:
             log.info("model %s is asked with %s calls", model, dialect.calls)
         known.refused = refused
-        known.dialect = self._after(answer, dialect, refused)
+        before, known.dialect = known.dialect, self._after(answer, dialect, refused)
+        if known.dialect.calls != before.calls:
+            await self._remember(model, known.dialect.calls)
         if answer.debris and known.dialect != dialect:
             return await self._converse(request, model, known)
         return answer.reply

@@ -442,6 +442,14 @@ class OperatorStore(Protocol):
 
     async def audit(self, limit: int) -> list[AuditRow]: ...
 
+    async def kept_value(self, name: str) -> str | None:
+        """A small value that outlives the process, if there is one of that name."""
+        ...
+
+    async def keep_value(self, name: str, value: str) -> None:
+        """Keep a small value in the place of an earlier one."""
+        ...
+
     async def record_audit(self, row: AuditRow) -> None: ...
 
     async def backup(self, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tokens used, and who did what; neither holds any message text."""
+"""Tokens used, who did what, what the bot has learned; none of it holds any message text."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from engine.records import AuditRow, Scope, TokenUsage, UsageRow
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["add_usage", "audit", "record", "usage"]
+__all__ = ["add_usage", "audit", "keep_value", "kept_value", "record", "usage"]
 
 
 def add_usage(
@@ -77,3 +77,14 @@ def audit(connection: sqlite3.Connection, limit: int) -> list[AuditRow]:
         )
         for row in rows
     ]
+
+
+def kept_value(connection: sqlite3.Connection, name: str) -> str | None:
+    """The value of a setting that the bot keeps for itself."""
+    row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return str(row["value"]) if row else None
+
+
+def keep_value(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Keep the value of such a setting."""
+    connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))

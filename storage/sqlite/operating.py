@@ -70,6 +70,14 @@ class Operating:
         """The latest acts, the newest first."""
         return await self._database.read(lambda c: ledger.audit(c, limit))
 
+    async def kept_value(self, name: str) -> str | None:
+        """A small value that outlives the process, if there is one of that name."""
+        return await self._database.read(lambda c: ledger.kept_value(c, name))
+
+    async def keep_value(self, name: str, value: str) -> None:
+        """Keep a small value in the place of an earlier one."""
+        await self._database.write(lambda c: ledger.keep_value(c, name, value))
+
     async def record_audit(self, row: AuditRow) -> None:
         """Note who did what."""
         await self._database.write(lambda c: ledger.record(c, row))

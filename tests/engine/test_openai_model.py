@@ -18,6 +18,8 @@ from engine.errors import ContextOverflow, ModelUnavailable
 from engine.events import assistant_payload
 from engine.openai_model import OpenAIChatModel
 from engine.openai_wire import read_answer
+from engine.testing import FixedClock
+from storage.sqlite.store import SqliteStore
 from tests.fixtures import model_server as fake
 from tests.fixtures.model_server import ModelServer
 
@@ -82,7 +84,8 @@ async def make_model(server: ModelServer) -> AsyncIterator[object]:
     def make(**settings: object) -> OpenAIChatModel:
         config = ModelConfig(model="fake", base_url=server.url)
         clock = settings.pop("clock", lambda: 0.0)
-        made.append(OpenAIChatModel(replace(config, **settings), clock))
+        kept = settings.pop("kept", None)
+        made.append(OpenAIChatModel(replace(config, **settings), kept, clock))
         return made[-1]
 
     yield make
@@ -238,6 +241,17 @@ class TestAutoMode:
         assert [call.name for call in first.tool_calls] == ["send_message"]
         assert "tools" in server.requests[0]
         assert "response_format" in server.requests[1]
+
+    async def test_what_it_learned_outlives_the_process(self, server, make_model, tmp_path):
+        server.script(fake.text(HI), fake.text(HI))
+        store = await SqliteStore.open(tmp_path / "membot.db", embedder=None, now=FixedClock())
+        await make_model(kept=store).complete(REQUEST)
+        next_process = make_model(kept=store)
+        await next_process.warm_up()
+        await next_process.complete(REQUEST)
+        await store.close()
+        assert ["tools" in body for body in server.requests] == [True, False]
+        assert next_process.tools_as_text
 
     async def test_the_wreck_of_a_call_is_asked_for_again_as_json(self, server, make_model):
         server.script(fake.text("<tools>\n</tools>"), fake.text(HI), fake.text("<tools></tools>"))
