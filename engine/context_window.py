@@ -175,7 +175,10 @@ def _counts_line(counts: MemoryCounts) -> str:
 
 def cut_text(text: str, chars: int) -> str:
     """The beginning of a text with a note of what is missing, where that is shorter."""
-    cut = f"{text[:chars]} [cut: the first {chars} of {len(text)} characters are shown]"
+    note = f"[cut: the first {chars} of {len(text)} characters are shown]"
+    if chars <= _LEAST_CHARS:
+        note = "[cut]"  # what little is left must not go to the note
+    cut = f"{text[:chars]} {note}"
     return text if len(text) <= max(chars, len(cut)) else cut
 
 

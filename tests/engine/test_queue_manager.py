@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from itertools import count
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.wire_audit import broken_rules
@@ -107,7 +107,8 @@ TURNS = st.lists(
 
 
 class TestRandomTurns:
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=25, deadline=None)
+    @example(turns=[("three calls", "🫠", 19), ("edit", "🫠", 259)], failing=0)
     @given(turns=TURNS, failing=st.integers(0, 3))
     async def test_every_request_fits_is_valid_and_loses_nothing(self, turns, failing):
         config, counter, shelf = MemoryConfig(context_tokens=4096), TokenCounter("m"), Shelf()
