@@ -32,7 +32,6 @@ from engine.tools import MemoryContext, Tool, ToolContext, ToolFunction, make_to
 SEND_MESSAGE = "send_message"
 NO_RESULTS = "No results found."
 _MAX_PAUSE_MINUTES = 360
-_GREETING_WORDS = 3
 _LEAST_HIT_CHARS = 40
 _CHARS_AROUND_A_HIT = 150
 
@@ -48,9 +47,6 @@ async def send_message(context: ToolContext, message: str) -> str:
     """
     if not message.strip():
         raise ModelMistake("message is empty; write what the person should read.")
-    if _is_echo(message, context.heard):
-        wanted = "Answer it." if message.rstrip().endswith("?") else "Say what you make of it."
-        raise ModelMistake(f"That is what they said, word for word. {wanted}")
     if not context.may_speak:
         return "Not sent: the person was answered before the alert and has said nothing since."
     context.draft.replies.append(Reply(text=message))
@@ -272,12 +268,6 @@ def memory_tools() -> list[Tool]:
 def correction_tools() -> list[Tool]:
     """The functions that replace passages and let go of them."""
     return [make_tool(archival_memory_update), make_tool(archival_memory_delete)]
-
-
-def _is_echo(message: str, heard: str) -> bool:
-    """Whether a message repeats what it answers; greetings may."""
-    said = heard.casefold().split()
-    return len(said) > _GREETING_WORDS and message.casefold().split() == said
 
 
 def _resolved(context: MemoryContext, label: str) -> str:

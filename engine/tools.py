@@ -90,7 +90,6 @@ class MemoryContext:
         memory: Blocks by label, as edited so far.
         counter: Says what a result takes of the window.
         knowledge: Owners of intuitive knowledge that the scope may read.
-        heard: What the person said, where the model may take that for its answer; else "".
     """
 
     scope: Scope
@@ -101,7 +100,6 @@ class MemoryContext:
     draft: Draft
     counter: "TokenCounter"
     knowledge: tuple[str, ...] = ()
-    heard: str = ""
     now: Callable[[], datetime]
     zone: ZoneInfo
 

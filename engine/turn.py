@@ -198,7 +198,6 @@ class TurnRunner:
             draft=Draft(),
             counter=self._with.counter,
             may_speak=not log.answers_alert,
-            heard=log.heard if self._with.model.tools_as_text else "",
             knowledge=readable_owners(turn.scope, self._with.knowledge),
             now=self._with.now,
             zone=self._with.zone,

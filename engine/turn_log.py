@@ -84,13 +84,6 @@ class TurnLog:
         return any(item.kind == REMINDER for item in self.messages)
 
     @property
-    def heard(self) -> str:
-        """What the person said, as long as no call has failed: it is held against a model once."""
-        if any(item.kind == FAILED for item in self.messages):
-            return ""
-        return next((item.text for item in self.messages if item.kind == "user_message"), "")
-
-    @property
     def was_alerted(self) -> bool:
         """Whether the memory-pressure alert was given; once a turn, however often it flushes."""
         return any(item.kind == ALERT for item in self.messages)

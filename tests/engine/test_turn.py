@@ -391,28 +391,6 @@ class TestRooms:
         assert all("SECRET illness" not in text for text in answers)
 
 
-class TestEchoes:
-    """A model that writes its calls as text may take the message for its answer."""
-
-    HEARD = "I work as a lighthouse keeper."
-
-    async def test_are_held_against_it_once(self, rig):
-        rig.model.tools_as_text = True
-        rig.script(call("send_message", message=self.HEARD))
-        rig.script(call("send_message", message="A rare job!"))
-        assert (await rig.say(self.HEARD)).replies == ("A rare job!",)
-
-    async def test_are_delivered_when_it_insists(self, rig):
-        rig.model.tools_as_text = True
-        rig.script(*[call("send_message", message=self.HEARD)] * 2)
-        assert (await rig.say(self.HEARD)).replies == (self.HEARD,)
-
-    async def test_may_be_greetings_and_come_from_any_other_model(self, rig):
-        assert (await rig.answer(self.HEARD, self.HEARD)).steps == 1
-        rig.model.tools_as_text = True
-        assert (await rig.answer("Good morning!", "Good morning!")).steps == 1
-
-
 class TestRepetition:
     """A small model that repeats itself neither fills its memory nor goes on for ever."""
 
