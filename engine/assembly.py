@@ -61,15 +61,7 @@ def builtin_tools(context_tokens: int = _ROOMY_TOKENS) -> list[Tool]:
 def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     """A dispatcher with all that its turns need."""
     memory, zone = config.memory, config.timezone
-    toolbox = Toolbox(
-        builtin_tools(memory.context_tokens),
-        room_chars=memory.tool_chars,
-        admins=config.admins,
-        ask=partial(ask, minutes=config.approval_minutes),
-    )
-    toolbox.offer("own tools", ports.own_tools)
-    if ports.attach_tools:
-        ports.attach_tools(toolbox.offer)
+    toolbox = _toolbox(ports, config)
     context = ContextWindow(
         system_text=load_prompt("system"),
         tools=toolbox.specs_for,
@@ -126,3 +118,16 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     return Dispatcher(
         ports=ports, runner=runner, background=background, approvals=approvals, config=config
     )
+
+
+def _toolbox(ports: EnginePorts, config: EngineConfig) -> Toolbox:
+    toolbox = Toolbox(
+        builtin_tools(config.memory.context_tokens),
+        room_chars=config.memory.tool_chars,
+        admins=config.admins,
+        ask=partial(ask, minutes=config.approval_minutes),
+    )
+    toolbox.offer("own tools", ports.own_tools)
+    if ports.attach_tools:
+        ports.attach_tools(toolbox.offer)
+    return toolbox

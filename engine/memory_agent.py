@@ -147,9 +147,18 @@ class MemoryAgent:
         self._timers.pop(scope.conversation_id, None)
         self._waiting.setdefault(scope.agent_id, {})[scope.conversation_id] = scope
         if scope.agent_id not in self._running:
-            task = asyncio.create_task(self._serve(scope.agent_id))
-            self._running[scope.agent_id] = task
-            task.add_done_callback(lambda _: self._running.pop(scope.agent_id, None))
+            self._begin_serving(scope.agent_id)
+
+    def _begin_serving(self, agent_id: str) -> None:
+        task = asyncio.create_task(self._serve(agent_id))
+        self._running[agent_id] = task
+        task.add_done_callback(lambda _: self._served(agent_id))
+
+    def _served(self, agent_id: str) -> None:
+        """Begin again for what was woken in the moment of ending."""
+        del self._running[agent_id]
+        if self._waiting.get(agent_id):
+            self._begin_serving(agent_id)
 
     async def _serve(self, agent_id: str) -> None:
         while waiting := self._waiting.get(agent_id):
@@ -162,7 +171,6 @@ class MemoryAgent:
                     type(error).__name__,
                     extra={"action": "memory.agent", "agent_id": agent_id},
                 )
-        self._waiting.pop(agent_id, None)
 
     async def _read_all(self, scope: Scope) -> None:
         more = True
