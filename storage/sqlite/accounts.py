@@ -24,6 +24,7 @@ __all__ = [
     "platform_of",
     "refresh_shown_counts",
     "resolve",
+    "scope_of",
     "touch",
 ]
 
@@ -81,6 +82,17 @@ def ensure_conversation(
         (scope.conversation_id, place_name, now, scope.agent_id, scope.tenant),
     )
     return agent.rowcount == 1
+
+
+def scope_of(row: Any) -> Scope:  # noqa: ANN401 - a row of any query that has these columns
+    """The scope that a row was stored with."""
+    return Scope(
+        tenant=row["tenant"],
+        agent_id=row["agent_id"],
+        conversation_id=row["conversation_id"],
+        speaker=row["speaker"],
+        audience=row["audience"],
+    )
 
 
 def _ensure_tenant(connection: sqlite3.Connection, tenant: str, now: str) -> None:

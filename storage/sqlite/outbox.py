@@ -10,7 +10,7 @@ from ulid import ULID
 
 from engine.errors import StaleTurn
 from engine.records import OutboxItem, Reply, Scope
-from storage.sqlite.accounts import platform_of
+from storage.sqlite.accounts import platform_of, scope_of
 from storage.sqlite.instants import from_text, to_text
 
 __all__ = ["Destination", "add", "add_part", "due", "next_time", "set_state"]
@@ -109,13 +109,7 @@ def add_part(connection: sqlite3.Connection, item_id: str, reference: str) -> No
 
 
 def _item(row: Any) -> OutboxItem:  # noqa: ANN401 - a row of any query
-    scope = Scope(
-        tenant=row["tenant"],
-        agent_id=row["agent_id"],
-        conversation_id=row["conversation_id"],
-        speaker=row["speaker"],
-        audience=row["audience"],
-    )
+    scope = scope_of(row)
     return OutboxItem(
         id=row["id"],
         seq=row["seq"],

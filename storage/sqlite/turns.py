@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.errors import StaleTurn
-from engine.records import Approval, IncomingEvent, Message, Reply, Scope, StepCommit, Turn
+from engine.records import Approval, IncomingEvent, Message, Reply, StepCommit, Turn
 from engine.store import Acceptance, AcceptRequest
 from storage.sqlite import (
     accounts,
@@ -242,13 +242,7 @@ def cancel(
 
 def from_row(row: Any) -> Turn:  # noqa: ANN401 - a row of any query
     """The turn a row holds."""
-    scope = Scope(
-        tenant=row["tenant"],
-        agent_id=row["agent_id"],
-        conversation_id=row["conversation_id"],
-        speaker=row["speaker"],
-        audience=row["audience"],
-    )
+    scope = accounts.scope_of(row)
     return Turn(
         id=row["id"],
         seq=row["seq"],

@@ -4,8 +4,9 @@ import json
 import sqlite3
 from datetime import datetime
 
-from engine.records import Attachment, IncomingEvent, Reply, Scope, Upload
+from engine.records import Attachment, IncomingEvent, Reply, Upload
 from storage.sqlite import outbox
+from storage.sqlite.accounts import scope_of
 from storage.sqlite.instants import from_text
 
 __all__ = ["add", "finish", "next_upload", "waiting_agents", "waits"]
@@ -62,13 +63,7 @@ def _event(connection: sqlite3.Connection, event_id: str) -> IncomingEvent:
         "FROM events AS e JOIN turns AS t USING (event_id) WHERE e.event_id = ?",
         (event_id,),
     ).fetchone()
-    scope = Scope(
-        tenant=row["tenant"],
-        agent_id=row["agent_id"],
-        conversation_id=row["conversation_id"],
-        speaker=row["speaker"],
-        audience=row["audience"],
-    )
+    scope = scope_of(row)
     files = json.loads(row["details"])["attachments"]
     return IncomingEvent(
         event_id=row["event_id"],
