@@ -152,11 +152,17 @@ class MemoryAgent:
     def _begin_serving(self, agent_id: str) -> None:
         task = asyncio.create_task(self._serve(agent_id))
         self._running[agent_id] = task
-        task.add_done_callback(lambda _: self._served(agent_id))
+        task.add_done_callback(lambda done: self._served(agent_id, done))
 
-    def _served(self, agent_id: str) -> None:
+    def _served(self, agent_id: str, task: asyncio.Task[None]) -> None:
         """Begin again for what was woken in the moment of ending."""
         del self._running[agent_id]
+        if not task.cancelled() and (problem := task.exception()):
+            log.error(
+                "the memory agent failed: %s",
+                type(problem).__name__,  # its words may quote a message
+                extra={"action": "memory.agent", "agent_id": agent_id},
+            )
         if self._waiting.get(agent_id):
             self._begin_serving(agent_id)
 

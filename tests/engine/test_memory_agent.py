@@ -189,6 +189,22 @@ class TestWhatItMayNot:
         await settled(rig)
         assert len(await archival(rig, "locker code")) == 1
 
+    async def test_a_fault_of_ours_is_logged_without_words_and_the_next_run_begins(
+        self, rig, caplog
+    ):
+        await until_flushed(rig, Mind(ZeroDivisionError("the secret 8812")))
+        await settled(rig)
+        said = [record for record in caplog.records if "memory agent failed" in record.message]
+        assert [record.getMessage() for record in said] == [
+            "the memory agent failed: ZeroDivisionError"
+        ]
+        assert "the secret" not in caplog.text
+        rig.start_engine()
+        rig.model._otherwise = Mind(kept("Ada gives a code."))
+        await rig.dispatcher.start()
+        await settled(rig)
+        assert len(await archival(rig, "locker code")) == 1
+
 
 class TestBesideTurns:
     async def test_a_turn_and_a_flush_never_wait_for_it(self, rig):
