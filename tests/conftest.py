@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.behaviours"]
+
 _OURS = ("MEMBOT_", "DISCORD_", "SLACK_", "OPENAI_")
 
 

@@ -9,6 +9,8 @@ from tests.fixtures.model_server import ModelServer, hanging, tool_calls
 
 
 class TestPipes:
+    @pytest.mark.behaviour("when.dm", "terminal")
+    @pytest.mark.behaviour("who.dm", "terminal")
     async def test_what_was_said_is_remembered_after_a_restart(self, tmp_path):
         first = await membot(tmp_path, "chat", text="Hi, I'm Ada and I play the cello.\n")
         second = await membot(tmp_path, "chat", text="What instrument do I play?\n")
@@ -36,6 +38,8 @@ class TestPipes:
     async def test_the_python_module_is_the_command(self, tmp_path):
         assert "Usage: membot" in (await membot(tmp_path, "--help")).out
 
+    @pytest.mark.behaviour("command.status", "terminal")
+    @pytest.mark.behaviour("command.new", "terminal")
     async def test_commands_are_answered_too(self, tmp_path):
         ended = await membot(tmp_path, "chat", text="/status\n/new\n/memory\n/quit\nnever read\n")
         assert ended.code == 0
@@ -83,6 +87,7 @@ class TestJson:
         (only,) = ended.objects
         assert only["reply"] == "a\nb"
 
+    @pytest.mark.behaviour("who.room", "terminal")
     async def test_speakers_share_a_room(self, tmp_path):
         text = "Ada: hello\nGrace: hi\nno name\n"
         ended = await membot(tmp_path, "chat", "--json", "--channel", "lab", text=text)
@@ -103,6 +108,7 @@ class TestJson:
 
 
 class TestForgetting:
+    @pytest.mark.behaviour("command.memory-forget-me", "terminal")
     async def test_forget_me_takes_two_steps(self, tmp_path):
         await membot(tmp_path, "chat", text="Hi, I'm Ada and I play the cello.\n")
         asked = await membot(tmp_path, "chat", text="/memory forget-me\n/memory show\n")
@@ -137,6 +143,7 @@ class TestKills:
             assert await process.wait() == 0
             assert b"Traceback" not in await process.stderr.read()
 
+    @pytest.mark.behaviour("when.stop", "terminal")
     async def test_an_interrupt_during_the_model_call_stops_that_answer_only(self, tmp_path):
         async with ModelServer() as model:
             model.script(hanging())

@@ -43,6 +43,7 @@ async def holds(rig, words):
 
 
 class TestEdits:
+    @pytest.mark.behaviour("change.edit", "discord", "slack")
     async def test_search_finds_the_new_words_alone(self, rig, key):
         await rig.answer("The meeting is on Tuesday", key="5")
         assert await rig.dispatcher.edit(TENANT, key, "The meeting is on Friday")
@@ -113,6 +114,7 @@ class TestDeletions:
         )
         await rig.say(f"I love my {SECRET} so much", key="5", **changes)
 
+    @pytest.mark.behaviour("change.delete", "discord", "slack")
     async def test_nothing_of_the_message_is_left_anywhere(self, rig, key):
         await rig.answer("I'm Ada and I live in Bonn")
         await self.tell(rig)

@@ -17,6 +17,7 @@ async def tell(folder):
 
 
 class TestTheDemonstration:
+    @pytest.mark.behaviour("who.no-leak", "terminal")
     @pytest.mark.parametrize("place", [["--user", "bob"], ["--channel", "lounge"]])
     async def test_elsewhere_nobody_gets_it_out(self, tmp_path, place):
         await tell(tmp_path)
@@ -31,6 +32,7 @@ class TestTheDemonstration:
 
 
 class TestAModelThatTries:
+    @pytest.mark.behaviour("who.no-leak", "terminal")
     async def test_gets_nothing_from_any_search_or_prompt_of_another_scope(self, tmp_path):
         await tell(tmp_path)
         async with ModelServer() as model:

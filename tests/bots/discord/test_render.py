@@ -1,5 +1,6 @@
 """Markdown as Discord shows it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ After"""
 
 
 class TestTables:
+    @pytest.mark.behaviour("how.markdown", "discord")
     def test_become_aligned_code(self):
         assert rendered(TABLE) == (
             "Before\n\n```\nName         Price\n-----------  -----\nTea              3\n"

@@ -32,6 +32,7 @@ class TestRegistration:
     async def test_covers_the_table(self, simcord_env, general, admin):
         assert set(admin.available_commands(general)) == {spec.words for spec in TABLE}
 
+    @pytest.mark.behaviour("setup.contexts", "discord")
     async def test_names_contexts_and_installs(self, simcord_env):
         commands = self.registered(simcord_env)
         assert commands["memory"]["contexts"] == [0, 1, 2]
@@ -75,6 +76,7 @@ class TestRegistration:
 
 
 class TestAnswers:
+    @pytest.mark.behaviour("command.private", "discord")
     async def test_are_deferred_and_seen_by_the_asker_alone(self, general, ada, runner):
         result = await ada.slash(general, "memory show")
         assert result.ephemeral
@@ -103,6 +105,7 @@ class TestAnswers:
         assert request.scope.agent_id == f"discord:*/user/{ada.id}"
         assert not request.platform_admin
 
+    @pytest.mark.behaviour("who.user-install", "discord")
     async def test_where_the_bot_is_no_member_are_about_the_person(
         self, simcord_env, general, admin, runner, monkeypatch
     ):
@@ -133,6 +136,7 @@ class TestAnswers:
         [file] = result.response.attachments
         assert (file.filename, file.size) == ("answer.md", 18_000)
 
+    @pytest.mark.behaviour("how.files-out", "discord")
     async def test_bring_their_file(self, general, ada, runner):
         runner.answer = CommandAnswer(
             text="Here it is.", file=AnswerFile(name="a.zip", content=b"zip")
@@ -180,11 +184,13 @@ class TestTheCommandLayer:
         )
         return Commands(store=None, inbox=inbox, admins=frozenset(), now=clock, info=info)
 
+    @pytest.mark.behaviour("command.help", "discord")
     async def test_answers_help(self, general, ada):
         result = await ada.slash(general, "help")
         assert "`memory show [topic]`" in result.response.content
         assert result.response.ephemeral
 
+    @pytest.mark.behaviour("command.rights", "discord")
     async def test_refuses_who_is_no_admin_whatever_discord_shows(self, simcord_env):
         result = await simcord_env.create_user("ada").slash("agent reset", target="room")
         assert result.response.content == "Only an admin may do that."
@@ -244,6 +250,7 @@ class TestConfirmation:
         assert result.response.content == "Nothing was changed."
         assert result.response.components == []
 
+    @pytest.mark.behaviour("command.after-restart", "discord")
     async def test_survives_a_restart(self, simcord_env, general, ada, adapter, runner):
         result = await ada.slash(general, "memory forget-me")
         await simcord_env.restart_bot(adapter.new_client())
@@ -270,6 +277,7 @@ class TestConfirmation:
         await ada.click(result.response, label="Erase")
         assert runner.requests[1].arguments == {"query": "plum " * 40}
 
+    @pytest.mark.behaviour("command.asker-only", "discord")
     async def test_pressed_by_somebody_else_runs_nothing(
         self, simcord_env, general, ada, bob, runner
     ):

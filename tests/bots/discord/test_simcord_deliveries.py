@@ -57,12 +57,14 @@ class TestReplies:
         await adapter.send(make_item(general.id), "Good morning", 0)
         assert general.last_message.reference is None
 
+    @pytest.mark.behaviour("how.no-previews", "discord")
     async def test_show_no_link_preview(self, general, adapter):
         await adapter.send(make_item(general.id), "https://example.org", 0)
         assert general.last_message.flags.suppress_embeds
 
 
 class TestPings:
+    @pytest.mark.behaviour("how.no-pings", "discord")
     async def test_nobody_but_the_person_answered(  # noqa: PLR0917 - fixtures
         self, simcord_env, guild, general, ada, bob, me, inbox, adapter
     ):
@@ -105,6 +107,7 @@ class TestParts:
         assert len(parts) == 6
         assert all(len(part) <= 2000 for part in parts)
 
+    @pytest.mark.behaviour("how.parts", "discord")
     async def test_reach_the_channel_in_order(self, general, adapter):
         item = make_item(general.id)
         parts = adapter.split("A sentence of words. " * 200)
@@ -159,6 +162,7 @@ class TestTyping:
     def typed(self, env):
         return len([entry for entry in env.http_requests if entry.path.endswith("/typing")])
 
+    @pytest.mark.behaviour("how.typing", "discord")
     async def test_goes_on_until_the_turn_is_idle(self, simcord_env, general, adapter):
         turn = make_turn(general.id)
         await self.show(simcord_env, adapter, turn, "working")

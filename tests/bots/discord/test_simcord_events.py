@@ -13,6 +13,8 @@ from tests.bots.discord.doubles import make_adapter
 
 
 class TestDirectMessages:
+    @pytest.mark.behaviour("when.dm", "discord")
+    @pytest.mark.behaviour("who.dm", "discord")
     async def test_belong_to_the_person_in_every_guild(self, simcord_env, inbox):
         ada = simcord_env.create_user("ada", global_name="Ada")
         message = await ada.send_dm("Hello there")
@@ -36,6 +38,8 @@ class TestDirectMessages:
 
 
 class TestRooms:
+    @pytest.mark.behaviour("who.room", "discord")
+    @pytest.mark.behaviour("when.mention", "discord")
     async def test_a_mention_is_answered_and_taken_out_of_the_text(
         self, guild, general, ada, me, inbox
     ):
@@ -48,6 +52,7 @@ class TestRooms:
         assert event.place_name == "#general"
         assert event.speaker_name == "Ada"
 
+    @pytest.mark.behaviour("when.mention", "discord")
     async def test_talk_among_people_is_left_alone(self, general, ada, bob, inbox):
         await ada.send(general, f"{bob.mention} lunch?")
         await ada.send(general, "@everyone hello")
@@ -64,6 +69,7 @@ class TestRooms:
         assert event.text == "ask @Bob in #general, @Cooks, :wave:"
         assert event.mentions == (f"discord:{guild.id}/{bob.id}",)
 
+    @pytest.mark.behaviour("who.display-names", "discord")
     async def test_a_misleading_display_name_is_only_a_name(
         self, simcord_env, guild, general, me, inbox
     ):
@@ -87,6 +93,8 @@ class TestRooms:
 
 
 class TestReplies:
+    @pytest.mark.behaviour("how.reply-context", "discord")
+    @pytest.mark.behaviour("when.reply", "discord")
     async def test_to_the_bot_need_no_mention_and_carry_what_they_answer(
         self, simcord_env, general, ada, inbox
     ):
@@ -115,6 +123,7 @@ def start_thread(env, channel, owner, message=None):
 
 
 class TestThreads:
+    @pytest.mark.behaviour("who.thread", "discord")
     async def test_belong_to_their_parent_with_a_conversation_of_their_own(
         self, simcord_env, guild, general, ada, me, inbox
     ):
@@ -126,6 +135,7 @@ class TestThreads:
         assert event.scope.conversation_id == f"{agent}/thread/{thread.id}"
         assert event.place_name == "tea"
 
+    @pytest.mark.behaviour("when.engaged", "discord")
     async def test_go_on_without_mentions_once_the_bot_was_mentioned(
         self, simcord_env, general, ada, me, inbox
     ):
@@ -153,6 +163,7 @@ class TestThreads:
         asked = [r for r in simcord_env.http_requests if r.path.endswith(f"/messages/{said.id}")]
         assert (inbox.events, len(asked)) == ([], 1)
 
+    @pytest.mark.behaviour("when.engaged", "discord")
     async def test_opened_by_the_bot_are_known_after_a_restart(
         self, simcord_env, general, ada, adapter, inbox
     ):
@@ -169,6 +180,7 @@ class TestThreads:
         await ada.send(thread, "anybody?")
         assert inbox.events == []
 
+    @pytest.mark.behaviour("who.thread", "discord")
     async def test_in_forums_belong_to_the_forum(self, simcord_env, guild, ada, me, inbox):
         forum = guild.create_forum_channel("help")
         thread = start_thread(simcord_env, forum, ada)
@@ -179,15 +191,18 @@ class TestThreads:
 
 
 class TestIgnores:
+    @pytest.mark.behaviour("when.ignores-itself", "discord")
     async def test_itself(self, simcord_env, general, me, inbox):
         await simcord_env.bot.get_channel(general.id).send(f"I am {me}")
         assert inbox.events == []
 
+    @pytest.mark.behaviour("when.ignores-bots", "discord")
     async def test_other_bots(self, simcord_env, guild, general, me, inbox):
         robot = guild.add_member(simcord_env.create_user("robot", bot=True))
         await robot.send(general, f"{me} hello")
         assert inbox.events == []
 
+    @pytest.mark.behaviour("when.ignores-bots", "discord")
     async def test_webhooks(self, guild, general, me, inbox):
         await guild.create_webhook(general).send(f"{me} build failed")
         assert inbox.events == []
@@ -197,6 +212,7 @@ class TestIgnores:
         await ada.edit(message, f"{me} hello")
         assert inbox.events == []
 
+    @pytest.mark.behaviour("when.ignores-notices", "discord")
     @pytest.mark.parametrize(
         "kind", [MessageType.NEW_MEMBER, MessageType.CHANNEL_NAME_CHANGE, MessageType.PINS_ADD]
     )
@@ -224,6 +240,7 @@ class TestPrivacy:
         assert "plum" not in caplog.text
         assert [type(error) for error in simcord_env.errors] == [StoreUnavailable]
 
+    @pytest.mark.behaviour("when.least-intents", "discord")
     def test_only_the_least_intents_are_asked_for_unless_told(self, adapter):
         plain = make_adapter().new_client().intents
         assert {name for name, on in plain if on} == {"guilds", "guild_messages", "dm_messages"}
@@ -231,6 +248,7 @@ class TestPrivacy:
 
 
 class TestChanges:
+    @pytest.mark.behaviour("change.edit", "discord")
     async def test_an_edit_is_followed_in_words_that_people_see(
         self, guild, general, ada, bob, me, inbox
     ):
@@ -256,6 +274,7 @@ class TestChanges:
         await ada.edit(message, "")
         assert inbox.changes == []
 
+    @pytest.mark.behaviour("change.delete", "discord")
     async def test_a_deletion_is_followed(self, guild, general, ada, me, inbox):
         message = await ada.send(general, f"{me} my secret")
         await ada.delete(message)

@@ -223,6 +223,7 @@ class TestPlaces:
         await inbox.has(1)
         assert inbox.texts == ["and now?"]
 
+    @pytest.mark.behaviour("when.engaged", "discord")
     async def test_a_thread_of_which_the_bot_is_a_member_is_known_after_a_restart(
         self, server, inbox
     ):
@@ -368,6 +369,7 @@ class TestCommandsOnTheWire:
         await server.until(lambda: server.followups)
         assert server.followups[0]["content"] == "Done, and only you see it."
 
+    @pytest.mark.behaviour("command.asker-only", "discord")
     async def test_offer_buttons_that_only_the_asker_may_press(self, server, adapter, runner):
         runner.answer = CommandAnswer(text="Sure?", confirm="Erase")
         new = next(command for command in server.commands if command["name"] == "new")

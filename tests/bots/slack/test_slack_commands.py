@@ -30,6 +30,7 @@ def button(message: dict, label: str) -> dict:
 
 
 class TestSlash:
+    @pytest.mark.behaviour("command.private", "slack")
     async def test_runs_the_command_for_the_asker_alone(self, bot):
         [answer] = await slash(bot, "memory show travel plans")
         [request] = bot.runner.requests
@@ -63,6 +64,7 @@ class TestSlash:
         await slash(bot, "memory forget a &amp; b &lt;3")
         assert bot.runner.requests[0].arguments == {"item": "a & b <3"}
 
+    @pytest.mark.behaviour("command.help", "slack")
     async def test_without_words_gives_help(self, bot):
         await slash(bot, "")
         assert bot.runner.requests[0].command == "help"
@@ -87,6 +89,7 @@ class TestSlash:
         [answer] = await slash(bot, "status")
         assert shown(answer) == "Only an admin may do that."
 
+    @pytest.mark.behaviour("how.errors", "slack")
     async def test_our_own_mistake_is_said_with_an_id_that_is_in_the_log(self, bot, caplog):
         bot.runner.problem = ValueError("aubergine")
         [answer] = await slash(bot, "status")
@@ -104,6 +107,7 @@ class TestWords:
         assert shown(answer) == "ran memory show"
         assert bot.inbox.outcomes == []
 
+    @pytest.mark.behaviour("command.text-form", "slack")
     async def test_in_a_thread_where_it_is_called(self, bot, slack):
         await bot.say(f"{MENTION} !status", thread_ts="1699.1", **ROOM)
         await slack.until(lambda: slack.ephemerals)
@@ -154,6 +158,7 @@ class TestAnswers:
         assert slack.files[0]["content"] == text.encode()
         assert "answer.md" in shown(slack.responses[1])
 
+    @pytest.mark.behaviour("how.files-out", "slack")
     async def test_files_go_to_the_askers_direct_messages(self, bot, slack):
         file = AnswerFile(name="memory.zip", content=b"PK")
         bot.runner.answers["memory export"] = CommandAnswer(text="Here.", file=file)
@@ -201,6 +206,7 @@ class TestConfirming:
         assert slack.responses[1]["replace_original"] is True
         assert shown(slack.responses[1]) == "It is gone."
 
+    @pytest.mark.behaviour("command.asker-only", "slack")
     async def test_by_somebody_else_is_refused_to_that_person(self, bot, slack, question):
         await self.press(bot, button(question, "Forget it"), user="U2")
         await slack.until(lambda: slack.ephemerals)
@@ -228,6 +234,7 @@ class TestConfirming:
         await slack.until(lambda: len(slack.responses) == 3)
         assert [request.command for request in bot.runner.requests].count("memory forget") == 2
 
+    @pytest.mark.behaviour("command.after-restart", "slack")
     async def test_survives_a_restart(self, make_bot, bot, slack, question):
         async with make_bot().serve() as fresh:
             await slack.until(lambda: slack.connections_opened == 2)

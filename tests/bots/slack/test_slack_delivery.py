@@ -27,6 +27,8 @@ async def room_event(bot):
 
 
 class TestSending:
+    @pytest.mark.behaviour("how.no-previews", "slack")
+    @pytest.mark.behaviour("how.markdown", "slack")
     async def test_posts_markdown_that_pings_and_previews_nothing(self, bot, slack, event):
         reference = await bot.adapter.send(an_item(event, nonce="n-7"), "**hi**", 2)
         [post] = slack.posted
@@ -120,6 +122,7 @@ class TestTrouble:
 
 
 class TestPings:
+    @pytest.mark.behaviour("how.no-pings", "slack")
     @pytest.mark.parametrize(
         "text",
         [
@@ -156,6 +159,7 @@ class TestPings:
 
 
 class TestSplitting:
+    @pytest.mark.behaviour("how.parts", "slack")
     async def test_keeps_parts_within_what_slack_takes(self, bot, slack, event):
         text = "\n\n".join(f"Paragraph {number} @channel " + "x" * 400 for number in range(80))
         parts = bot.adapter.split(text)
@@ -167,6 +171,7 @@ class TestSplitting:
 
 
 class TestActivity:
+    @pytest.mark.behaviour("how.typing", "slack")
     async def test_a_taken_message_shows_at_once_and_ends_with_the_turn(self, bot, slack, event):
         ts = json.loads(event.address)["message_ts"]
         await slack.until(lambda: slack.statuses == [("D1", ts, "processing")])
@@ -218,6 +223,7 @@ class TestStop:
             }
         )
 
+    @pytest.mark.behaviour("when.stop-native", "slack")
     async def test_ends_the_conversation_shown_and_leaves_processing(self, bot, slack, room_event):
         root = json.loads(room_event.address)["thread_ts"]
         await slack.until(lambda: slack.statuses)

@@ -161,6 +161,7 @@ class TestManifest:
         assert manifest["settings"]["socket_mode_enabled"] is True
         assert manifest["settings"]["interactivity"]["is_enabled"] is True
 
+    @pytest.mark.behaviour("setup.least", "slack")
     def test_asks_for_no_scope_twice_and_for_none_of_the_broad_ones(self):
         scopes = json.loads(MANIFEST.read_text())["oauth_config"]["scopes"]
         assert list(scopes) == ["bot"]
