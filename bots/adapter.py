@@ -65,6 +65,25 @@ class CommandRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A button that gives a command for the asker, and for nobody else.
+
+    Attributes:
+        label: At most 75 characters are shown.
+        command: Its words.
+        arguments: As in a request.
+        confirmed: Whether pressing it is the second step already.
+        danger: Whether it cannot be taken back.
+    """
+
+    label: str
+    command: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    confirmed: bool = False
+    danger: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandAnswer:
     """What the asker, and only the asker, gets to see.
 
@@ -72,11 +91,13 @@ class CommandAnswer:
         text: Markdown.
         confirm: Label of the button that runs the same request with ``confirmed``; None when the
             command is done.
+        choices: What the asker can do next; 20 are shown at most.
         turn_id: A turn that the command has begun; what it says comes like any reply.
     """
 
     text: str
     confirm: str | None = None
+    choices: tuple[Choice, ...] = ()
     file: AnswerFile | None = None
     turn_id: str | None = None
 

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bots.adapter import Adapter
+from bots.command_families import build_commands
 from bots.command_table import COMMANDS
-from bots.commands import Commands, StatusInfo
+from bots.commands import Commands
+from bots.conversation_commands import StatusInfo
 from bots.housekeeping import keep_house, keep_knowledge
 from bots.observing import Metrics, both, log_hook
 from bots.settings import Settings, reveal
@@ -237,7 +239,7 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         context_tokens=config.memory.context_tokens,
         version=product_version(),
     )
-    commands = Commands(
+    commands = build_commands(
         store=store, inbox=dispatcher, admins=settings.admins, now=utc_now, info=info
     )
     return Engine(

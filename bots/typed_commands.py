@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bots.adapter import CommandSpec
+from bots.adapter import Choice, CommandSpec
 from bots.command_table import usage
 from engine.errors import BadRequest
 
@@ -47,6 +47,16 @@ def parse(typed: str, table: Sequence[CommandSpec]) -> Parsed:
     if missing:
         raise BadRequest(f"`{missing[0]}` is missing. Write it like this: `{usage(spec)}`.")
     return Parsed(spec=spec, arguments=arguments)
+
+
+def typed_form(choice: Choice) -> str:
+    """What to type instead of pressing a button; `parse` reads it."""
+    words = [choice.command, *(_typed(name, value) for name, value in choice.arguments.items())]
+    return " ".join([*words, *(["--yes"] if choice.confirmed else [])])
+
+
+def _typed(name: str, value: str) -> str:
+    return f"{name}:{value}" if re.fullmatch(r'[^\s"]+', value) else f'{name}:"{value}"'
 
 
 def _longest_match(typed: str, table: Sequence[CommandSpec]) -> CommandSpec | None:

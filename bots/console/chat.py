@@ -16,7 +16,7 @@ from bots.console.adapter import ConsoleAdapter
 from bots.console.lines import LONGEST_LINE_CHARS, LineSource, TooLong
 from bots.console.screen import Screen
 from bots.routing import Origin, clean_name, principal_key, scope_of
-from bots.typed_commands import parse
+from bots.typed_commands import parse, typed_form
 from engine.errors import BadRequest, StoreUnavailable
 from engine.records import IncomingEvent, Scope
 from engine.turn import TurnResult
@@ -218,6 +218,8 @@ def _plain(answer: CommandAnswer) -> str:
     text = answer.text
     if answer.confirm:
         text += "\nAdd `--yes` to do it."
+    for choice in answer.choices:
+        text += f"\n{choice.label}: /{typed_form(choice)}"
     if answer.file:
         text += "\nAt the terminal, `membot export` writes the file."
     return text

@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from bots.app import Engine, open_engine, stop_signals, utc_now
-from bots.commands import DEMO_NOTE
 from bots.console.adapter import ConsoleAdapter
 from bots.console.chat import Chat, Desk, Setting
 from bots.console.lines import (
@@ -17,6 +16,7 @@ from bots.console.lines import (
     terminal_reader,
 )
 from bots.console.screen import JsonScreen, PlainScreen, RichScreen, Screen
+from bots.conversation_commands import DEMO_NOTE
 from bots.housekeeping import keep_knowledge
 from bots.settings import Settings
 

@@ -1,6 +1,7 @@
 """Shows a command's answer to its asker alone: parts, a file, buttons."""
 
 import io
+from collections.abc import Sequence
 
 import discord
 
@@ -13,19 +14,21 @@ _NOTHING = "Done."
 
 
 async def show_answer(
-    interaction: Interaction, answer: CommandAnswer, codes: tuple[str, str] | None = None
+    interaction: Interaction,
+    answer: CommandAnswer,
+    buttons: Sequence[discord.ui.Button[discord.ui.View]] = (),
 ) -> None:
     """Send the answer to an acknowledged interaction.
 
     Args:
         interaction: Deferred, or whose message was edited.
         answer: Over five parts, the first part and a file come instead.
-        codes: ``custom_id`` of the confirming and the cancelling button.
+        buttons: Shown under the last part.
     """
     parts, files = _fitting(answer)
     for part in parts[:-1]:
         await _send(interaction, part)
-    await _send(interaction, parts[-1], files, _buttons(answer.confirm, codes))
+    await _send(interaction, parts[-1], files, _view(buttons))
 
 
 def _fitting(answer: CommandAnswer) -> tuple[list[str], list[discord.File]]:
@@ -41,15 +44,12 @@ def _upload(file: AnswerFile) -> discord.File:
     return discord.File(io.BytesIO(file.content), filename=file.name)
 
 
-def _buttons(label: str | None, codes: tuple[str, str] | None) -> discord.ui.View | None:
-    if label is None or codes is None:
+def _view(buttons: Sequence[discord.ui.Button[discord.ui.View]]) -> discord.ui.View | None:
+    if not buttons:
         return None
     view = discord.ui.View(timeout=None)
-    for text, style, code in (
-        (label, discord.ButtonStyle.danger, codes[0]),
-        ("Cancel", discord.ButtonStyle.secondary, codes[1]),
-    ):
-        view.add_item(discord.ui.Button(label=text[:80], style=style, custom_id=code))
+    for button in buttons:
+        view.add_item(button)
     view.stop()  # the client itself listens to the buttons, so nothing has to be kept of them
     return view
 

@@ -1,6 +1,6 @@
-"""What a confirmation button stands for: in the button itself where that fits, else in memory.
+"""What a button stands for: in the button itself where that fits, else in memory.
 
-A question whose command fits into the button survives a restart; one with a file does not.
+A command that fits into its button survives a restart; one with a file does not.
 """
 
 import json
@@ -8,25 +8,27 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Literal, Self, cast
 
 from bots.adapter import AnswerFile
 
 _CODE_CHARS = 100  # Discord's limit for a custom_id
 _MOST_WAITING = 50
 _LIFETIME = timedelta(minutes=15)  # as long as Discord lets us answer the command
-_CODE = re.compile(r"membot:(yes|no):(\d+):(.+)", re.DOTALL)
+ButtonKind = Literal["yes", "no", "run"]
+_CODE = re.compile(r"membot:(yes|no|run):(\d+):(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A command that waits for its second step."""
+    """A command that waits for a button to be pressed, for its second step or for its first."""
 
     words: str
     arguments: Mapping[str, str] = field(default_factory=dict)
     file: AnswerFile | None = None
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +36,19 @@ class Button:
     """A pressed or offered button.
 
     Attributes:
+        kind: The second step of a command, leaving it, or the first step of another one.
         asker: The only one who may press it.
         what: JSON of the command, or ``#`` and the key of what waits in memory.
     """
 
-    yes: bool
+    kind: ButtonKind
     asker: int
     what: str
 
     @property
     def code(self) -> str:
         """Its ``custom_id``."""
-        return f"membot:{'yes' if self.yes else 'no'}:{self.asker}:{self.what}"
+        return f"membot:{self.kind}:{self.asker}:{self.what}"
 
     @classmethod
     def parse(cls, code: str) -> Self | None:
@@ -53,7 +56,7 @@ class Button:
         found = _CODE.fullmatch(code)
         if found is None:
             return None
-        return cls(yes=found[1] == "yes", asker=int(found[2]), what=found[3])
+        return cls(kind=cast(ButtonKind, found[1]), asker=int(found[2]), what=found[3])
 
 
 class Confirmations:
@@ -63,13 +66,13 @@ class Confirmations:
         self._now = now
         self._waiting: OrderedDict[str, tuple[datetime, Asked]] = OrderedDict()
 
-    def ask(self, asker: int, asked: Asked) -> tuple[str, str]:
-        """The ``custom_id`` of the confirming and of the cancelling button."""
+    def offer(self, asker: int, asked: Asked) -> Button:
+        """The button that gives a command."""
         compact = json.dumps([asked.words, dict(asked.arguments)], separators=(",", ":"))
-        yes = Button(yes=True, asker=asker, what=compact)
-        if asked.file is not None or len(yes.code) > _CODE_CHARS:
-            yes = Button(yes=True, asker=asker, what=self._keep(asked))
-        return yes.code, Button(yes=False, asker=asker, what=yes.what).code
+        button = Button(kind="yes" if asked.confirmed else "run", asker=asker, what=compact)
+        if asked.file is not None or len(button.code) > _CODE_CHARS:
+            return replace(button, what=self._keep(asked))
+        return button
 
     def take(self, button: Button) -> Asked | None:
         """What was asked; None when it is no longer known."""
@@ -78,7 +81,7 @@ class Confirmations:
             _, asked = self._waiting.pop(button.what, (None, None))
             return asked
         words, arguments = json.loads(button.what)
-        return Asked(words=words, arguments=arguments)
+        return Asked(words=words, arguments=arguments, confirmed=button.kind == "yes")
 
     def _keep(self, asked: Asked) -> str:
         self._drop_old()

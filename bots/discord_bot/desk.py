@@ -1,6 +1,7 @@
 """Carries Discord commands and the buttons under their answers to the command layer and back."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
@@ -16,6 +17,8 @@ from engine.errors import BadRequest, MembotError
 
 Interaction = discord.Interaction[discord.Client]
 _MOST_FILE_BYTES = 50 * 1024 * 1024
+_MOST_CHOICES = 20  # beside the two of a second step; Discord takes 25
+_DANGER, _QUIET = discord.ButtonStyle.danger, discord.ButtonStyle.secondary
 _NOT_YOURS = "Only the person who gave the command can answer this."
 _EXPIRED = "That question is too old; please give the command again."
 _NOTHING_DONE = "Nothing was changed."
@@ -57,30 +60,39 @@ class CommandDesk:
             await interaction.response.send_message(_NOT_YOURS, ephemeral=True)
             return
         asked = self._confirmations.take(button)
-        if not button.yes:
+        if button.kind == "no":
             await interaction.response.edit_message(content=_NOTHING_DONE, view=None)
         elif asked is None:
             await interaction.response.edit_message(content=_EXPIRED, view=None)
         else:
-            await interaction.response.edit_message(view=None)
-            await self._carry_out(interaction, asked, confirmed=True)
+            await _acknowledge(interaction, button)
+            await self._carry_out(interaction, asked)
 
-    async def _carry_out(
-        self, interaction: Interaction, asked: Asked, *, confirmed: bool = False
-    ) -> None:
-        request = self._request(interaction, asked, confirmed=confirmed)
+    async def _carry_out(self, interaction: Interaction, asked: Asked) -> None:
+        request = self._request(interaction, asked)
         try:
             answer = await self._runner.run(request)
         except MembotError as problem:
             answer = CommandAnswer(text=problem.sentence)
-        codes = None
-        if answer.confirm is not None:
-            codes = self._confirmations.ask(interaction.user.id, asked)
-        await show_answer(interaction, answer, codes)
+        await show_answer(interaction, answer, self._buttons(interaction.user.id, asked, answer))
 
-    def _request(
-        self, interaction: Interaction, asked: Asked, *, confirmed: bool
-    ) -> CommandRequest:
+    def _buttons(
+        self, asker: int, asked: Asked, answer: CommandAnswer
+    ) -> list[discord.ui.Button[discord.ui.View]]:
+        buttons = []
+        for choice in answer.choices[:_MOST_CHOICES]:
+            chosen = Asked(
+                words=choice.command, arguments=choice.arguments, confirmed=choice.confirmed
+            )
+            style = _DANGER if choice.danger else _QUIET
+            buttons.append(_button(choice.label, style, self._confirmations.offer(asker, chosen)))
+        if answer.confirm is not None:
+            yes = self._confirmations.offer(asker, replace(asked, confirmed=True))
+            buttons.append(_button(answer.confirm, _DANGER, yes))
+            buttons.append(_button("Cancel", _QUIET, replace(yes, kind="no")))
+        return buttons
+
+    def _request(self, interaction: Interaction, asked: Asked) -> CommandRequest:
         place = self._place_of(interaction)
         user = interaction.user
         origin = place.origin(user.id)
@@ -92,7 +104,7 @@ class CommandDesk:
             actor=scope.speaker or "",
             actor_name=clean_name(user.display_name),
             platform_admin=place.guild is not None and _manages_guild(interaction.permissions),
-            confirmed=confirmed,
+            confirmed=asked.confirmed,
             file=asked.file,
         )
 
@@ -104,6 +116,20 @@ class CommandDesk:
         if isinstance(channel, discord.Thread | discord.abc.GuildChannel):
             return place_in_guild(guild_id, channel)
         return Place()
+
+
+def _button(
+    label: str, style: discord.ButtonStyle, button: Button
+) -> discord.ui.Button[discord.ui.View]:
+    return discord.ui.Button(label=label[:80], style=style, custom_id=button.code)
+
+
+async def _acknowledge(interaction: Interaction, button: Button) -> None:
+    """A second step is taken once; other buttons stay, as one may want several of them."""
+    if button.kind == "yes":
+        await interaction.response.edit_message(view=None)
+    else:
+        await interaction.response.defer(ephemeral=True, thinking=True)
 
 
 def _code_of(interaction: Interaction) -> str:

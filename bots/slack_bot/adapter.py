@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.adapter import CommandRunner, CommandSpec, Inbox
 from bots.slack_bot.activity import Activity
 from bots.slack_bot.address import address_from
-from bots.slack_bot.answers import CANCEL, CONFIRM, Answers
+from bots.slack_bot.answers import CANCEL, CHOICE, CONFIRM, Answers
 from bots.slack_bot.background import Background
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.commands import SLASH, Commands, Surface
@@ -190,7 +190,7 @@ class SlackAdapter:
         app.event("agent_session_stopped")(self._on_stop)
         app.event(_EVERYTHING)(_acknowledge)
         app.command(SLASH)(self._on_slash)
-        app.action(re.compile(f"{CONFIRM}|{CANCEL}"))(self._on_button)
+        app.action(re.compile(rf"{CONFIRM}|{CANCEL}|{CHOICE}_\d+"))(self._on_button)
         app.action(_EVERYTHING)(_acknowledge)
         app.error(_report)
         return app

@@ -3,16 +3,18 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from bots.adapter import AnswerFile, CommandAnswer, CommandRequest
+from bots.adapter import AnswerFile, Choice, CommandAnswer, CommandRequest
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.render import split_text, without_pings
 from engine.errors import DeliveryError
 
 CONFIRM = "membot_confirm"
 CANCEL = "membot_cancel"
+CHOICE = "membot_choice"
+_MOST_CHOICES = 20  # beside the two of a second step; a block of actions takes 25
 _MOST_PARTS = 4  # a response_url may be used five times
 _FALLBACK_CHARS = 2_000
 _BUTTON_CHARS = 2_000
@@ -116,28 +118,44 @@ class Answers:
 def _buttons(
     asker: Asker, answer: CommandAnswer, request: CommandRequest
 ) -> tuple[Mapping[str, Any], ...]:
-    """Confirm and cancel; the request travels in the button, so a restart loses nothing."""
-    if not answer.confirm:
-        return ()
-    value = json.dumps(
+    """What can be pressed; the request travels in the button, so a restart loses nothing."""
+    buttons = [
+        _button(f"{CHOICE}_{number}", choice, _value(asker, choice))
+        for number, choice in enumerate(answer.choices[:_MOST_CHOICES])
+    ]
+    if answer.confirm:
+        again = Choice(
+            label=answer.confirm,
+            command=request.command,
+            arguments=request.arguments,
+            confirmed=True,
+            danger=True,
+        )
+        value = _value(asker, again, asker.file)
+        cancel = replace(again, label="Cancel", danger=False)
+        buttons += [_button(CONFIRM, again, value), _button(CANCEL, cancel, value)]
+    fitting = [button for button in buttons if len(button["value"]) <= _BUTTON_CHARS]
+    return ({"type": "actions", "elements": fitting},) if fitting else ()
+
+
+def _value(asker: Asker, choice: Choice, file: tuple[str, str] | None = None) -> str:
+    return json.dumps(
         {
-            "command": request.command,
-            "arguments": dict(request.arguments),
+            "command": choice.command,
+            "arguments": dict(choice.arguments),
+            "confirmed": choice.confirmed,
             "team": asker.team,
             "user": asker.user,
             "room": asker.room,
             "thread": asker.thread,
-            "file": asker.file,
+            "file": file,
         },
         ensure_ascii=False,
         separators=(",", ":"),
     )
-    if len(value) > _BUTTON_CHARS:
-        return ()
-    confirm = _button(CONFIRM, answer.confirm, value) | {"style": "danger"}
-    return ({"type": "actions", "elements": [confirm, _button(CANCEL, "Cancel", value)]},)
 
 
-def _button(action: str, label: str, value: str) -> dict[str, Any]:
-    text = {"type": "plain_text", "text": label[:75]}
-    return {"type": "button", "action_id": action, "text": text, "value": value}
+def _button(action: str, choice: Choice, value: str) -> dict[str, Any]:
+    text = {"type": "plain_text", "text": choice.label[:75]}
+    button = {"type": "button", "action_id": action, "text": text, "value": value}
+    return button | {"style": "danger"} if choice.danger else button

@@ -69,6 +69,7 @@ class Commands:
         """Carry on with a request that waited for its second step."""
         action = payload["actions"][0]
         value = json.loads(action["value"])
+        confirmed = value.get("confirmed", True)  # buttons of older versions were all second steps
         asker = Asker(
             team=value["team"],
             user=str(payload["user"]["id"]),
@@ -76,13 +77,13 @@ class Commands:
             room=value["room"],
             thread=value["thread"],
             response_url=payload.get("response_url"),
-            replaces=True,
+            replaces=confirmed,
             file=tuple(value["file"]) if value.get("file") else None,
         )
         if asker.user != value["user"] or payload["team"]["id"] != value["team"]:
             self._start(asker, self._refuse(asker))
-        elif self._first(f"{asker.channel}/{payload['container']['message_ts']}"):
-            self._start(asker, self._press(asker, action["action_id"], value))
+        elif not confirmed or self._first(f"{asker.channel}/{payload['container']['message_ts']}"):
+            self._start(asker, self._press(asker, action["action_id"], value, confirmed=confirmed))
 
     def _start(self, asker: Asker, work: Coroutine[Any, Any, None]) -> None:
         def failed(error_id: str) -> Coroutine[Any, Any, None]:
@@ -112,11 +113,13 @@ class Commands:
             return
         await self._run(asker, parsed.spec.words, parsed.arguments, confirmed=False)
 
-    async def _press(self, asker: Asker, action_id: str, value: Mapping[str, Any]) -> None:
+    async def _press(
+        self, asker: Asker, action_id: str, value: Mapping[str, Any], *, confirmed: bool
+    ) -> None:
         if action_id == CANCEL:
             await self._surface.answers.say(asker, _NOTHING_DONE)
         else:
-            await self._run(asker, value["command"], value["arguments"], confirmed=True)
+            await self._run(asker, value["command"], value["arguments"], confirmed=confirmed)
 
     async def _refuse(self, asker: Asker) -> None:
         """Tell whoever pressed, and leave the asker's message alone."""

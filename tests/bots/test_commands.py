@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from bots.adapter import AnswerFile, CommandRequest
+from bots.command_families import build_commands
 from bots.command_table import COMMANDS, help_text, usage
-from bots.commands import DEMO_NOTE, Commands, StatusInfo
+from bots.conversation_commands import DEMO_NOTE, StatusInfo
 from engine.records import BlockWrite
 from tests.bots.memory_rig import open_memory, scope
 
@@ -39,7 +40,7 @@ class Desk:
     def __init__(self, memory, admins=frozenset(), info=INFO):
         self.memory = memory
         self.inbox = Inbox()
-        self.commands = Commands(
+        self.commands = build_commands(
             store=memory.store, inbox=self.inbox, admins=admins, now=memory.clock, info=info
         )
 

@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 
 from bots.adapter import CommandRequest
-from bots.commands import Commands, StatusInfo
+from bots.command_families import build_commands
+from bots.conversation_commands import StatusInfo
 from engine.errors import StoreUnavailable
 from engine.own_tools import Threads, ToolLimits, own_tool
 from engine.testing import call, say
@@ -49,7 +50,7 @@ class House:
 
         self.rig.own_tools = (replace(tool, asks_first=True),)
         self.rig.start_engine()
-        self.commands = Commands(
+        self.commands = build_commands(
             store=self.rig.store,
             inbox=self.rig.dispatcher,
             admins=frozenset({"console:local/root"}),

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from bots.adapter import CommandRequest
-from bots.commands import Commands, StatusInfo
+from bots.command_families import build_commands
+from bots.conversation_commands import StatusInfo
 from engine.mcp_servers import McpServers
 from engine.testing import call
 from tests.bots.processes import ROOT, finish, start
@@ -92,7 +93,7 @@ class TestAServer:
         served.rig.script(call("weather_burn"))
         (notice,) = (await served.rig.say("Burn!")).replies
         approval_id = re.search("`!approve (\\w+)`", notice)[1]
-        commands = Commands(
+        commands = build_commands(
             store=served.rig.store,
             inbox=served.rig.dispatcher,
             admins=frozenset(),

@@ -1,4 +1,4 @@
-"""What waits for a second step, and for how long."""
+"""What a button stands for, and for how long."""
 
 from datetime import timedelta
 
@@ -13,11 +13,11 @@ def with_file(name="a.zip"):
 
 class TestButtons:
     def test_carry_the_command_where_it_fits(self):
-        asked = Asked(words="agent reset", arguments={"target": "room"})
-        yes, no = Confirmations(Clock()).ask(7, asked)
-        assert len(yes) <= 100
-        assert Confirmations(Clock()).take(Button.parse(yes)) == asked
-        assert Button.parse(no).yes is False
+        for confirmed in (True, False):
+            asked = Asked(words="agent reset", arguments={"target": "room"}, confirmed=confirmed)
+            code = Confirmations(Clock()).offer(7, asked).code
+            assert len(code) <= 100
+            assert Confirmations(Clock()).take(Button.parse(code)) == asked
 
     def test_of_other_programs_are_not_ours(self):
         for code in ("", "membot:maybe:7:x", "membot:yes:ada:x", "other:yes:7:x"):
@@ -25,25 +25,25 @@ class TestButtons:
 
     def test_never_grow_beyond_what_discord_takes(self):
         asked = Asked(words="memory search", arguments={"query": "ж" * 30})
-        assert all(len(code) <= 100 for code in Confirmations(Clock()).ask(2**63, asked))
+        assert len(Confirmations(Clock()).offer(2**63, asked).code) <= 100
 
 
 class TestWaiting:
     def test_is_over_once_taken(self):
         confirmations = Confirmations(Clock())
-        button = Button.parse(confirmations.ask(7, with_file())[0])
+        button = Button.parse(confirmations.offer(7, with_file()).code)
         assert confirmations.take(button) == with_file()
         assert confirmations.take(button) is None
 
     def test_is_over_after_a_quarter_of_an_hour(self):
         clock = Clock()
         confirmations = Confirmations(clock)
-        button = Button.parse(confirmations.ask(7, with_file())[0])
+        button = Button.parse(confirmations.offer(7, with_file()).code)
         clock.now += timedelta(minutes=15, seconds=1)
         assert confirmations.take(button) is None
 
     def test_is_bounded(self):
         confirmations = Confirmations(Clock())
-        codes = [confirmations.ask(7, with_file(f"{n}.zip"))[0] for n in range(60)]
+        codes = [confirmations.offer(7, with_file(f"{n}.zip")).code for n in range(60)]
         kept = [code for code in codes if confirmations.take(Button.parse(code)) is not None]
         assert kept == codes[-50:]

@@ -6,9 +6,10 @@ from datetime import timedelta
 import discord
 import pytest
 
-from bots.adapter import AnswerFile, CommandAnswer, CommandSpec
+from bots.adapter import AnswerFile, Choice, CommandAnswer, CommandSpec
+from bots.command_families import build_commands
 from bots.command_table import COMMANDS
-from bots.commands import Commands, StatusInfo
+from bots.conversation_commands import StatusInfo
 from engine.errors import NotAllowed
 from tests.bots.discord.doubles import TABLE, make_adapter
 
@@ -182,7 +183,7 @@ class TestTheCommandLayer:
         info = StatusInfo(
             model="offline", is_demonstration=False, context_tokens=32768, version="0"
         )
-        return Commands(store=None, inbox=inbox, admins=frozenset(), now=clock, info=info)
+        return build_commands(store=None, inbox=inbox, admins=frozenset(), now=clock, info=info)
 
     @pytest.mark.behaviour("command.help", "discord")
     async def test_answers_help(self, general, ada):
@@ -257,6 +258,19 @@ class TestConfirmation:
         await ada.click(result.response, label="Erase")
         assert runner.requests[-1].command == "memory forget-me"
         assert runner.requests[-1].confirmed
+
+    async def test_leads_to_other_commands_that_can_be_chosen(self, general, ada, runner):
+        undo = Choice(label="Undo", command="memory undo", arguments={"id": "7"})
+        runner.answer = CommandAnswer(text="Written.", choices=(undo,))
+        result = await ada.slash(general, "memory show")
+        await ada.click(result.response, label="Undo")
+        chosen = runner.requests[-1]
+        assert (chosen.command, chosen.arguments, chosen.confirmed) == (
+            "memory undo",
+            {"id": "7"},
+            False,
+        )
+        assert [button["label"] for button in buttons(result.response)] == ["Undo"]
 
     async def test_keeps_the_file_until_the_second_step(self, general, admin, runner):
         result = await admin.slash(general, "agent import", file=("a.zip", b"archive"))

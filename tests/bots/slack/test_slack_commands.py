@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bots.adapter import AnswerFile, CommandAnswer
+from bots.adapter import AnswerFile, Choice, CommandAnswer
 from engine.errors import NotAllowed
 from tests.fixtures.slack_server import BOT_USER, Fault
 
@@ -242,6 +242,20 @@ class TestConfirming:
             await slack.until(lambda: fresh.runner.requests)
         assert fresh.runner.requests[0].arguments == {"item": "cats"}
 
+    async def test_leads_to_other_commands_that_can_be_chosen(self, bot, slack):
+        undo = Choice(label="Undo", command="memory undo", arguments={"id": "7"})
+        bot.runner.answers["memory show"] = CommandAnswer(text="Written.", choices=(undo,))
+        [answer] = await slash(bot, "memory show")
+        await self.press(bot, button(answer, "Undo"))
+        await slack.until(lambda: len(slack.responses) == 2)
+        chosen = bot.runner.requests[1]
+        assert (chosen.command, chosen.arguments, chosen.confirmed) == (
+            "memory undo",
+            {"id": "7"},
+            False,
+        )
+        assert slack.responses[1]["replace_original"] is False
+
     async def test_a_request_too_long_for_a_button_says_so(self, bot):
         bot.runner.answers["memory forget"] = CommandAnswer(text="This goes.", confirm="Forget it")
         [answer] = await slash(bot, "memory forget " + "long " * 600)
@@ -309,6 +323,7 @@ class TestButtonsOnTheWire:
         assert json.loads(button(answer, "Forget it")["value"]) == {
             "command": "memory forget",
             "arguments": {"item": "cats"},
+            "confirmed": True,
             "team": "T1",
             "user": "U1",
             "room": "C1",

@@ -1,0 +1,91 @@
+"""The commands with which admins look after a place's agent."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from bots.adapter import CommandAnswer, CommandRequest
+from bots.archives import archive
+from bots.commands import Handler
+from bots.operations import Operations, counts_text, receipt_text
+from bots.rights import Rights
+from engine.errors import BadRequest, NotAllowed
+from engine.store import Store
+
+
+class AgentCommands:
+    """``agent ...``.
+
+    Args:
+        store: The memory.
+        rights: Who may reach beyond a tenant.
+        now: The clock.
+    """
+
+    def __init__(self, store: Store, rights: Rights, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._rights = rights
+        self._now = now
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the words of the command table."""
+        return {
+            "agent reset": self._agent_reset,
+            "agent export": self._agent_export,
+            "agent import": self._agent_import,
+        }
+
+    def _operations(self, request: CommandRequest) -> Operations:
+        return Operations(self._store, self._now, request.actor)
+
+    async def _agent_reset(self, request: CommandRequest) -> CommandAnswer:
+        agent_id = await self._reset_target(request)
+        if not request.confirmed:
+            text = (
+                f"I will wipe everything the agent {agent_id} remembers: blocks, messages, notes. "
+                "It cannot be undone; `agent export` gives you a copy first."
+            )
+            return CommandAnswer(text=text, confirm="Wipe it")
+        receipt = await self._operations(request).reset(agent_id, conversation_only=False)
+        return CommandAnswer(text=f"Done. {receipt_text(receipt)}")
+
+    async def _reset_target(self, request: CommandRequest) -> str:
+        target = request.arguments.get("target", "").strip().lower()
+        if target == "room" and request.scope.audience == "room":
+            return request.scope.agent_id
+        if target == "room":
+            raise BadRequest("This is no room; `memory forget-me` erases what is yours.")
+        if target != "user":
+            raise BadRequest("Say `agent reset room` or `agent reset user` with a person's key.")
+        return await self._person_agent(request)
+
+    async def _person_agent(self, request: CommandRequest) -> str:
+        person = request.arguments.get("person", "").strip()
+        tenant, _, user = person.partition("/")
+        if not user:
+            raise BadRequest("Name the person by key, such as slack:T1/U2 or discord:111/222.")
+        if tenant != request.scope.tenant and not self._rights.is_operator(request):
+            raise NotAllowed("Only people of this workspace can be named here.")
+        agent_id = await self._operations(request).resolve(f"{tenant}/user/{user}")
+        if agent_id.startswith("discord:*/") and not self._rights.is_operator(request):
+            raise NotAllowed("Direct messages belong to no server; only MEMBOT_ADMINS may do that.")
+        return agent_id
+
+    async def _agent_export(self, request: CommandRequest) -> CommandAnswer:
+        return await archive(self._store, self._now, request)
+
+    async def _agent_import(self, request: CommandRequest) -> CommandAnswer:
+        if request.file is None:
+            raise BadRequest("Attach the archive that `agent export` made.")
+        with tempfile.TemporaryDirectory(prefix="membot-") as folder:
+            file = Path(folder) / "memory.zip"
+            await asyncio.to_thread(file.write_bytes, request.file.content)
+            counts = await self._operations(request).import_archive(
+                file, agent_id=request.scope.agent_id, dry_run=not request.confirmed
+            )
+        if request.confirmed:
+            return CommandAnswer(text=f"Imported: {counts_text(counts)}.")
+        text = f"The archive is sound. It would add {counts_text(counts)}."
+        return CommandAnswer(text=text, confirm="Import")

@@ -1,0 +1,32 @@
+"""An agent's archive as the file of a command's answer."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from bots.adapter import AnswerFile, CommandAnswer, CommandRequest
+from bots.operations import Operations, counts_text
+from engine.errors import BadRequest
+from engine.store import Store
+
+_LARGEST_FILE_BYTES = 8 * 1024 * 1024
+
+
+async def archive(
+    store: Store, now: Callable[[], datetime], request: CommandRequest
+) -> CommandAnswer:
+    """Everything the agent of the request's scope remembers.
+
+    Raises:
+        BadRequest: It is too large for chat.
+    """
+    with tempfile.TemporaryDirectory(prefix="membot-") as folder:
+        file = Path(folder) / "memory.zip"
+        counts = await Operations(store, now, request.actor).export(request.scope.agent_id, file)
+        content = await asyncio.to_thread(file.read_bytes)
+    if len(content) > _LARGEST_FILE_BYTES:
+        raise BadRequest("The archive is too large for chat; `membot export` writes it.")
+    answer = AnswerFile(name="memory.zip", content=content)
+    return CommandAnswer(text=f"Here it is: {counts_text(counts)}.", file=answer)

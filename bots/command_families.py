@@ -1,0 +1,30 @@
+"""Puts the families of commands together; every surface is given the result."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bots.agent_commands import AgentCommands
+from bots.approving import Turns
+from bots.commands import Commands
+from bots.conversation_commands import ConversationCommands, StatusInfo
+from bots.memory_commands import MemoryCommands
+from bots.rights import Rights
+from engine.store import Store
+
+
+def build_commands(
+    *,
+    store: Store,
+    inbox: Turns,
+    admins: frozenset[str],
+    now: Callable[[], datetime],
+    info: StatusInfo,
+) -> Commands:
+    """All commands of the table, working on one memory."""
+    rights = Rights(admins)
+    families = (
+        ConversationCommands(store=store, inbox=inbox, rights=rights, now=now, info=info),
+        MemoryCommands(store, inbox, now),
+        AgentCommands(store, rights, now),
+    )
+    return Commands(families, rights)

@@ -1,0 +1,99 @@
+"""The commands about the conversation itself: begin afresh, stop, decide, see how things are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bots.adapter import CommandAnswer, CommandRequest
+from bots.approving import Turns, decide, waiting_text
+from bots.command_table import help_text
+from bots.commands import Handler
+from bots.operations import used_tokens
+from bots.rights import Rights
+from engine.store import Store
+
+DEMO_NOTE = (
+    "No language model is set up, so the offline demo brain answers: it remembers, but it does "
+    "not reason. Set OPENAI_API_KEY or OPENAI_BASE_URL for a real model."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusInfo:
+    """What ``status`` says that memory does not know."""
+
+    model: str
+    is_demonstration: bool
+    context_tokens: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationCommands:
+    """``new``, ``stop``, ``approve``, ``deny``, ``status``, ``help``.
+
+    Attributes:
+        store: The memory.
+        inbox: Whose turns ``stop`` and ``new`` end, and who takes decisions.
+        rights: Who is an admin.
+        now: The clock.
+        info: For ``status``.
+    """
+
+    store: Store
+    inbox: Turns
+    rights: Rights
+    now: Callable[[], datetime]
+    info: StatusInfo
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the words of the command table."""
+        return {
+            "new": self._new,
+            "stop": self._stop,
+            "approve": self._approve,
+            "deny": self._deny,
+            "status": self._status,
+            "help": self._help,
+        }
+
+    async def _new(self, request: CommandRequest) -> CommandAnswer:
+        await self.inbox.stop(request.scope)
+        await self.store.start_conversation(request.scope, self.now())
+        return CommandAnswer(
+            text="This is a fresh conversation. Memory is kept: what I know and everything that "
+            "was said can still be found."
+        )
+
+    async def _stop(self, request: CommandRequest) -> CommandAnswer:
+        stopped = await self.inbox.stop(request.scope)
+        return CommandAnswer(text="Stopped." if stopped else "Nothing was being worked on.")
+
+    async def _approve(self, request: CommandRequest) -> CommandAnswer:
+        if request.arguments.get("id"):
+            return await self._decide(request, approved=True)
+        waiting = await self.store.waiting_approvals(request.scope, self.now())
+        return CommandAnswer(text=waiting_text(waiting))
+
+    async def _deny(self, request: CommandRequest) -> CommandAnswer:
+        return await self._decide(request, approved=False)
+
+    async def _decide(self, request: CommandRequest, *, approved: bool) -> CommandAnswer:
+        is_admin = self.rights.is_admin(request)
+        return await decide(self.inbox, request, is_admin=is_admin, approved=approved)
+
+    async def _status(self, request: CommandRequest) -> CommandAnswer:
+        window = await self.store.load_window(request.scope)
+        counts = await self.store.counts(request.scope)
+        used, size = used_tokens(window), self.info.context_tokens
+        lines = [
+            f"membot {self.info.version}, model {self.info.model}",
+            f"Context window: about {used} of {size} tokens ({100 * used // size} %)",
+            f"Memory: {counts.messages} messages, {counts.passages} notes",
+        ]
+        if self.info.is_demonstration:
+            lines.append(DEMO_NOTE)
+        return CommandAnswer(text="\n".join(lines))
+
+    async def _help(self, request: CommandRequest) -> CommandAnswer:
+        return CommandAnswer(text=help_text(admin=self.rights.is_admin(request)))
