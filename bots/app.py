@@ -20,7 +20,7 @@ from bots.command_families import build_commands
 from bots.command_table import COMMANDS
 from bots.commands import Commands
 from bots.conversation_commands import StatusInfo
-from bots.housekeeping import keep_house, keep_knowledge
+from bots.housekeeping import Retention, keep_house, keep_knowledge
 from bots.observing import Metrics, both, log_hook
 from bots.settings import Settings, reveal
 from bots.supervisor import supervise
@@ -278,17 +278,23 @@ async def run_bot(settings: Settings) -> None:
         try:
             adapters = build_adapters(settings, engine)
             async with _web(settings, engine, metrics, adapters):
-                await _serve(engine, adapters, stopped)
+                await _serve(engine, adapters, _retention(settings), stopped)
         finally:
             await engine.stop()
 
 
-async def _serve(engine: Engine, adapters: list[Adapter], stopped: asyncio.Event) -> None:
+def _retention(settings: Settings) -> Retention:
+    return Retention(**settings.file.retention.model_dump(), backups=settings.backups)
+
+
+async def _serve(
+    engine: Engine, adapters: list[Adapter], retention: Retention, stopped: asyncio.Event
+) -> None:
     for adapter in adapters:
         engine.switchboard.attach(adapter)
     await engine.start()
     running = [asyncio.create_task(supervise(adapter)) for adapter in adapters]
-    running.append(asyncio.create_task(keep_house(engine.store, utc_now)))
+    running.append(asyncio.create_task(keep_house(engine.store, retention, utc_now)))
     running.append(asyncio.create_task(keep_knowledge(engine.reader)))
     log.info("membot %s is running", product_version(), extra={"action": "start"})
     await stopped.wait()

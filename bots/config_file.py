@@ -148,21 +148,21 @@ class DocumentsTable(_Table):
 
 
 class RetentionTable(_Table):
-    """How long things are kept. Not used yet."""
+    """How long things are kept; 0: for ever."""
 
     recall_days: Count = 400
     backups_days: Count = 30
 
 
 class BudgetTable(_Table):
-    """What somebody may use. Not used yet."""
+    """What somebody may use; left out: as much as they like."""
 
-    requests_per_minute: Count | None = None
-    tokens_per_day: Count | None = None
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    tokens_per_day: Annotated[int, Field(ge=1)] | None = None
 
 
 class BudgetsTable(_Table):
-    """Budgets by who pays. Not used yet."""
+    """Budgets by who pays."""
 
     person: BudgetTable = BudgetTable()
     room: BudgetTable = BudgetTable()
@@ -170,7 +170,7 @@ class BudgetsTable(_Table):
 
 
 class PriceTable(_Table):
-    """Currency per million tokens. Not used yet."""
+    """Currency per million tokens."""
 
     input: Annotated[float, Field(ge=0)] = 0.0
     cached_input: Annotated[float, Field(ge=0)] = 0.0

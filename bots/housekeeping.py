@@ -3,11 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
+from bots.backups import remove_old_backups
 from engine.errors import MembotError
 from engine.knowledge_reader import KnowledgeReader
-from engine.store import OperatorStore
+from engine.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -16,16 +19,48 @@ _DAY_SECONDS = 86_400.0
 _KNOWLEDGE_SECONDS = 300.0
 
 
-async def keep_house(store: OperatorStore, now: Callable[[], datetime]) -> None:
-    """Prune what has served its purpose, at start and then daily, until cancelled."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long things are kept, in days; 0: for ever.
+
+    Attributes:
+        backups: The folder of backups.
+    """
+
+    recall_days: int
+    backups_days: int
+    backups: Path
+
+
+async def keep_house(store: Store, retention: Retention, now: Callable[[], datetime]) -> None:
+    """Remove what has served its purpose, at start and then daily, until cancelled."""
     while True:
         try:
-            removed = await store.prune(now() - timedelta(days=KEPT_DAYS))
+            removed = await tidy(store, retention, now())
         except MembotError as problem:
-            log.warning("Old rows were not pruned: %s", problem.sentence)
+            log.warning("Housekeeping was not done: %s", problem.sentence)
+        except OSError as problem:
+            log.warning("Old backups were not removed: %s", problem.strerror)
         else:
-            log.info("pruned", extra={"action": "prune", "rows": removed})
+            log.info("tidied", extra={"action": "housekeeping", **removed})
         await asyncio.sleep(_DAY_SECONDS)
+
+
+async def tidy(store: Store, retention: Retention, at: datetime) -> dict[str, int]:
+    """Remove old rows, messages beyond their retention and old backups; how many of each."""
+    removed = {"rows": await store.prune(at - timedelta(days=KEPT_DAYS))}
+    removed["messages"] = await _expire(store, retention, at)
+    if retention.backups_days:
+        before = at - timedelta(days=retention.backups_days)
+        removed["backups"] = await asyncio.to_thread(remove_old_backups, retention.backups, before)
+    return removed
+
+
+async def _expire(store: Store, retention: Retention, at: datetime) -> int:
+    if not retention.recall_days:
+        return 0
+    before = at - timedelta(days=retention.recall_days)
+    return sum([await store.expire(tenant, before, at) for tenant in await store.tenants()])
 
 
 async def keep_knowledge(reader: KnowledgeReader) -> None:

@@ -2,12 +2,13 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bots.costs import Price, cost_of, cost_text, total_cost
 from bots.operations import AgentView
 from engine.documents import size_text
 from engine.due_times import zone_named
@@ -150,10 +151,12 @@ def schedule_lines(schedules: Sequence[Schedule]) -> list[str]:
     return table(("SCHEDULE", "NEXT", "ZONE", "RULE", "BY", "PLACE", "REASON"), rows)
 
 
-def usage_lines(rows: Sequence[UsageRow]) -> list[str]:
-    """Tokens by day."""
-    names = ("DAY", "MODEL", "PURPOSE", "CALLS", "INPUT", "CACHED", "OUTPUT")
-    return table(names, [tuple(asdict(row).values()) for row in rows])
+def usage_lines(rows: Sequence[UsageRow], prices: Mapping[str, Price]) -> list[str]:
+    """Tokens by day, and what they cost where the model has a price."""
+    names = ("DAY", "MODEL", "PURPOSE", "CALLS", "INPUT", "CACHED", "OUTPUT", "COST")
+    cells = [(*asdict(row).values(), cost_text(cost_of(row, prices))) for row in rows]
+    total = total_cost(rows, prices)
+    return table(names, cells) + ([f"Total cost: {cost_text(total)}"] if total else [])
 
 
 def audit_lines(rows: Sequence[AuditRow]) -> list[str]:

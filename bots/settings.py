@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from bots.config_file import (
     BlockTable,
+    BudgetsTable,
     ConfigFile,
     QuietHoursTable,
     block_problems,
@@ -29,6 +30,7 @@ from bots.config_file import (
     read_config_file,
     zone_name,
 )
+from engine.budgets import Budget, Budgets
 from engine.config import (
     DocumentConfig,
     EngineConfig,
@@ -250,6 +252,11 @@ class Settings:
         return None if name.lower() == "none" else name
 
     @property
+    def backups(self) -> Path:
+        """The folder for backups that nobody named a file for; their retention holds there."""
+        return self.database.parent / "backups"
+
+    @property
     def discord(self) -> bool:
         """Whether the Discord adapter starts."""
         return self.env.discord_token is not None
@@ -297,6 +304,7 @@ class Settings:
             admins=self.admins,
             approval_minutes=self.file.tools.approval_minutes,
             blocks=tuple(_operator_block(*item) for item in self.file.blocks.items()),
+            budgets=_budgets(self.file.budgets),
         )
 
     def run_problems(self) -> list[str]:
@@ -321,6 +329,10 @@ def _quiet_hours(table: QuietHoursTable) -> QuietHours:
         end=time.fromisoformat(table.to),
         zone=ZoneInfo(table.timezone),
     )
+
+
+def _budgets(table: BudgetsTable) -> Budgets:
+    return Budgets(**{payer: Budget(**budget) for payer, budget in table.model_dump().items()})
 
 
 def _operator_block(label: str, table: BlockTable) -> OperatorBlock:

@@ -177,13 +177,21 @@ def forget(
     return print_lines([receipt_text(receipt)])
 
 
-def backup(file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> int:
+def backup(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to write it; unset: backups/ beside the database.")
+    ] = None,
+) -> int:
     """Write a verified copy of the database, also while the bot runs."""
+    from bots.app import utc_now
+    from bots.backups import backup_file
     from bots.printing import print_lines
+    from bots.settings import load_settings
 
-    _writable(file)
-    _with_operations(lambda operations: operations.backup(file))
-    return print_lines([f"Backed up to {file}, and verified."])
+    target = file or backup_file(load_settings().backups, utc_now())
+    _writable(target)
+    _with_operations(lambda operations: operations.backup(target))
+    return print_lines([f"Backed up to {target}, and verified."])
 
 
 def restore(file: Annotated[Path, typer.Argument(help="A file that backup made.")]) -> int:
@@ -220,13 +228,16 @@ def usage(
     days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 30,
     as_json: AsJson = False,
 ) -> int:
-    """Tokens by day, model and purpose."""
+    """Tokens by day, model and purpose, and their cost by [prices] of membot.toml."""
+    from bots.costs import cost_of
     from bots.printing import print_json, print_lines, usage_lines
+    from bots.settings import load_settings
 
+    prices = load_settings().file.prices
     rows = _with_operations(lambda operations: operations.usage(days))
     if as_json:
-        return print_json([asdict(row) for row in rows])
-    return print_lines(usage_lines(rows))
+        return print_json([{**asdict(row), "cost": cost_of(row, prices)} for row in rows])
+    return print_lines(usage_lines(rows, prices))
 
 
 def audit(

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from engine.approvals import Approvals, ask
+from engine.budgets import Accountant
 from engine.chat_model import ChatModel
 from engine.config import EngineConfig
 from engine.context_window import ContextWindow
@@ -115,8 +116,16 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
         zone=zone,
     )
     background = Background(queue=queue, memory_agent=memory_agent)
+    accountant = Accountant(
+        store=ports.store, budgets=lambda _: config.budgets, now=ports.now, zone=zone
+    )
     return Dispatcher(
-        ports=ports, runner=runner, background=background, approvals=approvals, config=config
+        ports=ports,
+        runner=runner,
+        background=background,
+        approvals=approvals,
+        accountant=accountant,
+        config=config,
     )
 
 

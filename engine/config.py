@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from engine.budgets import Budgets
 from engine.due_times import QuietHours
 from engine.knowledge import KnowledgeSource
 
@@ -164,3 +165,4 @@ class EngineConfig:
     blocks: tuple[OperatorBlock, ...] = ()
     admins: frozenset[str] = frozenset()
     approval_minutes: int = 60
+    budgets: Budgets = field(default_factory=Budgets)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from engine import notices
 from engine.agent import Reception
 from engine.approvals import Approvals, Decision
+from engine.budgets import Accountant
 from engine.changes import Changes
 from engine.config import EngineConfig
 from engine.errors import MembotError, ModelUnavailable, StaleTurn, StoreUnavailable
@@ -60,6 +61,7 @@ class Dispatcher:
         runner: Runs one turn.
         background: Starts and ends with the dispatcher.
         approvals: Tells agents what became of calls that waited for a person.
+        accountant: Refuses turns for which there is no budget.
         config: Bounds, and what an agent is born with.
     """
 
@@ -70,12 +72,14 @@ class Dispatcher:
         runner: TurnRunner,
         background: Background,
         approvals: Approvals,
+        accountant: Accountant,
         config: EngineConfig,
     ) -> None:
         self._store = ports.store
         self._runner = runner
         self._background = background
         self._approvals = approvals
+        self._accountant = accountant
         self._bounds = config.dispatch
         self._reception = Reception(config=config, counter=ports.counter, now=ports.now)
         self._changes = Changes(
@@ -226,9 +230,9 @@ class Dispatcher:
     async def _guarded(self, turn: Turn) -> TurnResult:
         """The one handler: a person reads a sentence, the operator finds its id in the log."""
         if turn.attempt > self._bounds.max_attempts:
-            return await self._give_up(turn, notices.SET_ASIDE, None)
+            return await self._give_up(turn, notices.SET_ASIDE)
         try:
-            return await self._runner.run(turn, self._on_commit)
+            return await self._run(turn)
         except StaleTurn:
             return TurnResult(turn_id=turn.id, state="cancelled", steps=turn.steps)
         except StoreUnavailable:
@@ -240,6 +244,15 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - the last handler; see the module's docstring
             return await self._fail(turn, notices.FAILED, error)
 
+    async def _run(self, turn: Turn) -> TurnResult:
+        """Run a turn that somebody has the budget for; tell them when little of it is left."""
+        if refusal := await self._accountant.refusal(turn):
+            return await self._give_up(turn, refusal, state="refused")
+        result = await self._runner.run(turn, self._on_commit)
+        if is_awaited(turn.kind) and await self._accountant.warn(turn):
+            self._on_commit()
+        return result
+
     async def _fail(self, turn: Turn, sentence: str, error: Exception) -> TurnResult:
         error_id = secrets.token_hex(4)
         reason = error.sentence if isinstance(error, MembotError) else type(error).__name__
@@ -249,10 +262,16 @@ class Dispatcher:
             reason,
             extra={"action": "turn.failed", "agent_id": turn.scope.agent_id},
         )
-        return await self._give_up(turn, sentence.format(error_id=error_id), error_id)
+        return await self._give_up(turn, sentence.format(error_id=error_id), error_id=error_id)
 
-    async def _give_up(self, turn: Turn, sentence: str, error_id: str | None) -> TurnResult:
-        state: TurnState = "failed"
+    async def _give_up(
+        self,
+        turn: Turn,
+        sentence: str,
+        *,
+        state: TurnState = "failed",
+        error_id: str | None = None,
+    ) -> TurnResult:
         told: tuple[str, ...] = ()
         try:
             told = await self._told(turn, sentence)
@@ -260,7 +279,7 @@ class Dispatcher:
                 turn=turn,
                 step=turn.steps,
                 replies=tuple(Reply(text=text, kind="notice") for text in told),
-                state="failed",
+                state=state,
                 error_id=error_id,
                 at=self._now(),
             )

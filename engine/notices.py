@@ -9,4 +9,8 @@ MODEL_UNAVAILABLE = (
     "I can't reach my language model right now (id {error_id}). "
     "Your message is kept; please try again in a moment."
 )
+WHOSE = {"person": "Your", "room": "This room's", "tenant": "This workspace's"}
+LITTLE_LEFT = "{percent} % left of {whose} tokens for today; they start anew at {until}."
+USED_UP = "{whose} {limit:,} tokens for today are used up; please ask again from {until} on."
+TOO_FAST = "{whose} {limit} messages a minute are used up; please ask again in {seconds} s."
 FAILED = "Something went wrong on my side (id {error_id}). Your message is kept; please try again."

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from engine.budgets import BudgetStore
 from engine.imports import Added, Portion
 from engine.records import (
     AgentOverview,
@@ -41,6 +42,7 @@ from engine.records import (
     UsageRow,
     Window,
 )
+from engine.retention import RetentionStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -491,6 +493,8 @@ class Store(
     OutboxStore,
     OperatorStore,
     ImportStore,
+    BudgetStore,
+    RetentionStore,
     Protocol,
 ):
     """The whole port; SQLite implements it, and every later database passes the same tests."""

@@ -45,6 +45,10 @@ class Changing:
     ) -> None:
         """Unlearn messages with all that came of them, and soon clean the file of their words."""
         await self._database.write(lambda c: changes.delete(c, self._indexes, deleted, at))
+        self._clean_soon()
+
+    def _clean_soon(self) -> None:
+        """Have the words of removed rows leave the file."""
         self._unclean = True
         if self._cleaning is None or self._cleaning.done():
             self._hurry.clear()

@@ -21,7 +21,7 @@ _KEYS = """
     UNION SELECT owner FROM blocks UNION SELECT speaker FROM turns
     UNION SELECT speaker FROM events UNION SELECT speaker FROM usage
     UNION SELECT author FROM schedules UNION SELECT principal FROM links
-    UNION SELECT linked FROM links
+    UNION SELECT linked FROM links UNION SELECT payer FROM budget_notices
 """
 
 

@@ -8,7 +8,7 @@ import sqlite_utils
 from engine.errors import StoreUnavailable
 from storage.sqlite.document_tables import DOCUMENT_TABLES
 from storage.sqlite.search_tables import create_search_tables
-from storage.sqlite.tables import APPROVALS, MEMORY_AGENT, TABLES, TIMED_EVENTS
+from storage.sqlite.tables import APPROVALS, BUDGETS, MEMORY_AGENT, TABLES, TIMED_EVENTS
 
 __all__ = ["bring_up_to_date", "is_ours", "migrations"]
 
@@ -48,6 +48,13 @@ def timed_events(db: sqlite_utils.Database) -> None:
 def memory_agent(db: sqlite_utils.Database) -> None:
     """What the memory agent has seen, and all messages that something was made from."""
     for statement in MEMORY_AGENT:
+        db.conn.execute(statement)
+
+
+@migrations()
+def budgets(db: sqlite_utils.Database) -> None:
+    """What payers were told of their budgets, and quick ways to what they have used."""
+    for statement in BUDGETS:
         db.conn.execute(statement)
 
 

@@ -10,7 +10,7 @@ from storage.embedder import Embedder
 from storage.sqlite.answering import Outbox, Turns
 from storage.sqlite.approving import Approving
 from storage.sqlite.archival_index import ArchivalIndex
-from storage.sqlite.changing import Changing
+from storage.sqlite.budgeting import Budgeting
 from storage.sqlite.database import Database, Synchronous
 from storage.sqlite.embedding import EmbeddingIndexer
 from storage.sqlite.importing import Importing
@@ -21,6 +21,7 @@ from storage.sqlite.operating import Operating
 from storage.sqlite.reading import Memories
 from storage.sqlite.recall_index import RecallIndex
 from storage.sqlite.reflecting import Reflecting
+from storage.sqlite.retention import Retaining
 from storage.sqlite.scheduling import Scheduling
 
 __all__ = ["SqliteStore"]
@@ -35,11 +36,12 @@ class SqliteStore(
     Reflecting,
     Loading,
     Scheduling,
-    Changing,
+    Retaining,
     Outbox,
     Operating,
     Keeping,
     Importing,
+    Budgeting,
 ):
     """Everything the bot remembers, in one file; made by `open`."""
 

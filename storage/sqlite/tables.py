@@ -4,7 +4,7 @@ Keys of agents, conversations, principals and tenants are the names people use
 (``slack:T1/channel/C2``); rows have ULIDs; ``seq`` is the order of storage.
 """
 
-__all__ = ["APPROVALS", "MEMORY_AGENT", "TABLES", "TIMED_EVENTS"]
+__all__ = ["APPROVALS", "BUDGETS", "MEMORY_AGENT", "TABLES", "TIMED_EVENTS"]
 
 TABLES = (
     """CREATE TABLE tenants (
@@ -303,4 +303,16 @@ MEMORY_AGENT = (
         PRIMARY KEY (version_id, source_key)
     ) WITHOUT ROWID""",
     "CREATE INDEX block_sources_source ON block_sources (source_key)",
+)
+
+BUDGETS = (
+    """CREATE TABLE budget_notices (
+        payer TEXT NOT NULL,
+        day TEXT NOT NULL,
+        PRIMARY KEY (payer, day)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX usage_speaker ON usage (speaker, at)",
+    "CREATE INDEX usage_agent ON usage (agent_id, at)",
+    "CREATE INDEX usage_tenant ON usage (tenant, at)",
+    "CREATE INDEX turns_created ON turns (created_at)",
 )

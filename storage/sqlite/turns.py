@@ -209,11 +209,12 @@ def _add_approvals(connection: sqlite3.Connection, approvals: Iterable[Approval]
 
 
 def _advance(connection: sqlite3.Connection, step: StepCommit) -> None:
-    """The fence: one running turn, one server of it, each step once; a failure ends any step."""
+    """The fence: one running turn, one server of it, each step once; giving up ends any step."""
     advanced = connection.execute(
         "UPDATE turns SET state = :state, steps = max(steps, :step), error_id = :error_id, "
         "updated_at = :at WHERE id = :turn AND agent_id = :agent AND state = 'running' "
-        "AND cancel = 0 AND attempt = :attempt AND (steps < :step OR :state = 'failed')",
+        "AND cancel = 0 AND attempt = :attempt "
+        "AND (steps < :step OR :state IN ('failed', 'refused'))",
         {
             "state": step.state,
             "step": step.step,

@@ -16,7 +16,7 @@ from storage.sqlite import accounts, messages, passages
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
 
-__all__ = ["Traces", "column", "unlearn"]
+__all__ = ["Traces", "clean_blocks", "column", "drop_passages", "unlearn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +65,8 @@ def unlearn(
     removed["summaries"] += _drop_summaries(connection, traces, at)
     removed["messages"] += messages.remove(connection, indexes, [row["seq"] for row in traces.rows])
     removed["quotes"] += _drop_quotes(connection, agents, traces)
-    removed["passages"] += _drop_passages(connection, indexes, agents, traces)
-    removed.update(_clean_blocks(connection, traces, agents, at))
+    removed["passages"] += drop_passages(connection, indexes, agents, traces)
+    removed.update(clean_blocks(connection, traces, agents, at))
     removed.update(_drop_rest(connection, traces))
     for agent_id in agents:
         accounts.count_again(connection, agent_id)
@@ -159,7 +159,7 @@ def _drop_event_quotes(
             )
 
 
-def _drop_passages(
+def drop_passages(
     connection: sqlite3.Connection, indexes: Indexes, agents: set[str], traces: Traces
 ) -> int:
     """Passages from them, and those of the memory agent that repeat their words."""
@@ -191,7 +191,7 @@ def _drop_passages(
     return passages.remove(connection, indexes, list(seqs))
 
 
-def _clean_blocks(
+def clean_blocks(
     connection: sqlite3.Connection, traces: Traces, agents: set[str], at: datetime
 ) -> dict[str, int]:
     """Their own blocks go; from others go the lines that came from them."""
@@ -278,6 +278,9 @@ _REST = {
     "links": (
         "DELETE FROM links WHERE principal IN (SELECT value FROM json_each(:keys)) "
         "OR linked IN (SELECT value FROM json_each(:keys))"
+    ),
+    "budget_notices": (
+        "DELETE FROM budget_notices WHERE payer IN (SELECT value FROM json_each(:keys))"
     ),
     "principals": "DELETE FROM principals WHERE principal IN (SELECT value FROM json_each(:keys))",
 }
