@@ -56,8 +56,10 @@ class TestTokensOfADay:
         refused = await rig.say("d")
         assert refused.state == "refused"
         assert refused.replies == (
-            "Your 1,000 tokens for today are used up; please ask again from "
-            "2026-11-22 00:00 (UTC) on.",
+            (
+                "Your 1,000 tokens for today are used up; "
+                "please ask again from 2026-11-22 00:00 (UTC) on."
+            ),
         )
         assert len(rig.model.requests) == 3
 
