@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bots import document_shell, shell
+from bots import document_shell, setup_shell, shell
 from engine.errors import (
     BadRequest,
     MembotError,
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 shell.register(app)
 document_shell.register(app)
+setup_shell.register(app)
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
@@ -71,7 +72,8 @@ def run() -> int:
 @app.command()
 def doctor(as_json: AsJson = False) -> int:
     """Check the set-up, one line each with its fix."""
-    from bots.doctor import examine, print_report
+    from bots.doctor.examination import examine
+    from bots.doctor.report import print_report
 
     checks = asyncio.run(examine())
     print_report(checks, as_json=as_json)

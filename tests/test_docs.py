@@ -1,6 +1,5 @@
 """What is written down and what the code does: one cannot change without the other."""
 
-import json
 import re
 import sys
 import tomllib
@@ -13,7 +12,6 @@ from bench.behaviours import PAGE as CHAT
 from bench.behaviours import behaviours, marks, page, problem_with
 from bench.tool_table import PAGE, with_table
 from bots.config_file import ConfigFile, ToolsTable
-from bots.doctor import SLACK_SCOPES
 from bots.settings import environment_fields
 from bots.tool_modules import find_own_tools
 
@@ -118,11 +116,6 @@ class TestTheTableOfBehaviours:
     @pytest.mark.skip(reason="while several branches mark theirs, the page is written at the end")
     def test_is_that_of_the_marks(self):
         assert CHAT.read_text() == page(marks()), "run: python -m bench.behaviours --marks"
-
-
-def test_the_slack_manifest_asks_for_what_the_doctor_looks_for():
-    manifest = json.loads((ROOT / "slack-manifest.json").read_text())
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) == SLACK_SCOPES
 
 
 class TestLock:

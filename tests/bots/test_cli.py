@@ -155,6 +155,23 @@ class TestLooking:
         assert "2026-11-22 09:00  Europe/Berlin  0 9 * * *  Ada  terminal  bins" in listed
         assert json.loads(shell(home, "schedules", ADA, "--json").out)[0]["reason"] == "bins"
 
+    def test_usage_shows_the_cost_of_a_model_that_has_a_price(self, shell, home):
+        model = json.loads(shell(home, "usage", "--json").out)[0]["model"]
+        assert json.loads(shell(home, "usage", "--json").out)[0]["cost"] is None
+        prices = f'[prices."{model}"]\ninput = 2.0\ncached_input = 1.0\noutput = 4.0\n'
+        (home / "membot.toml").write_text(prices)
+        with closing(sqlite3.connect(home / "membot.db")) as database:
+            database.execute(
+                "UPDATE usage SET input_tokens = 0, cached_tokens = 0, output_tokens = 0"
+            )
+            database.execute(
+                "UPDATE usage SET input_tokens = 3000000, cached_tokens = 1000000, "
+                "output_tokens = 500000 WHERE id = 1"
+            )
+            database.commit()
+        assert sum(row["cost"] for row in json.loads(shell(home, "usage", "--json").out)) == 7.0
+        assert shell(home, "usage").out.endswith("Total cost: 7.0000\n")
+
     def test_usage_and_audit_are_tables(self, shell, home):
         rows = json.loads(shell(home, "usage", "--json").out)
         assert rows[0]["calls"] > 0
@@ -218,6 +235,10 @@ class TestActing:
 
 
 class TestBackups:
+    def test_a_backup_without_a_name_goes_to_the_folder_of_backups(self, shell, home):
+        assert shell(home, "backup").code == 0
+        assert len(list((home / "backups").glob("membot-*.db"))) == 1
+
     def test_a_backup_can_be_put_back(self, shell, home):
         assert shell(home, "backup", "copy.db").code == 0
         shell(home, "reset", ADA, "--yes")

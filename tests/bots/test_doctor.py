@@ -5,9 +5,14 @@ import sys
 
 import pytest
 
-from bots.doctor import Check, examine, print_report
+from bots.discord_bot.permissions import NEEDED
+from bots.doctor.check import Check
+from bots.doctor.examination import examine
+from bots.doctor.report import print_report
+from bots.slack_bot.manifest import needed_scopes
 from tests.bots.processes import ROOT, membot
-from tests.fixtures.discord_server import DiscordServer
+from tests.fixtures import discord_server
+from tests.fixtures.discord_server import CHANNEL_ID, DiscordServer, role_payload
 from tests.fixtures.model_server import ModelServer, error, text
 from tests.fixtures.slack_server import Fault, SlackServer
 
@@ -138,6 +143,26 @@ class TestSlack:
         assert variable in found.fix
         assert token not in found.detail + found.fix
 
+    @pytest.mark.behaviour("setup.doctor", "slack")
+    async def test_a_missing_scope_is_named_with_what_to_do(self, slack):
+        slack.scopes = set(needed_scopes()) - {"users:read"}
+        missing, score = [one for one in await examine() if one.name == "slack scopes"]
+        assert (missing.failed, missing.detail) == (True, "missing: users:read")
+        assert "slack-manifest" in missing.fix
+        assert score.state == "ok"
+
+    async def test_exactly_the_needed_scopes_score_100(self, slack):
+        slack.scopes = set(needed_scopes())
+        found = await check("slack scopes")
+        assert (found.state, found.detail) == ("ok", "least privilege 100 of 100")
+
+    async def test_a_scope_beyond_the_needed_lowers_the_score(self, slack):
+        slack.scopes = {*needed_scopes(), "admin", "chat:write.public"}
+        found = await check("slack scopes")
+        assert found.state == "note"
+        assert "100 of" not in found.detail
+        assert "admin, chat:write.public" in found.fix
+
     async def test_a_platform_that_is_down_is_said_so(self, slack):
         slack.fail("auth.test", Fault(status=503))
         assert "503" in (await check("slack")).detail
@@ -162,6 +187,55 @@ class TestDiscord:
         assert found.failed
         assert "DISCORD_TOKEN" in found.fix
         assert "wrong-one" not in found.detail + found.fix
+
+    @pytest.fixture
+    def bot(self, discord, monkeypatch):
+        monkeypatch.setenv("DISCORD_TOKEN", "token")
+        return discord
+
+    async def test_nothing_but_the_needed_permissions_scores_100(self, bot):
+        assert NEEDED.value == discord_server.NEEDED
+        found = await check("discord server Tea house")
+        assert (found.state, found.detail) == ("ok", "least privilege 100 of 100")
+
+    @pytest.mark.behaviour("setup.doctor", "discord")
+    async def test_a_missing_permission_is_named_with_what_to_do(self, bot):
+        bot.roles[1] = role_payload("800", "membot", discord_server.NEEDED & ~(1 << 11))
+        found = await check("discord server Tea house")
+        assert (found.failed, found.detail) == (True, "missing: send_messages")
+        assert "discord-invite" in found.fix
+
+    async def test_an_administrator_scores_lower(self, bot):
+        bot.roles[1] = role_payload("800", "membot", 1 << 3 | discord_server.NEEDED)
+        found = await check("discord server Tea house")
+        assert found.detail == "least privilege 88 of 100"
+        assert "administrator" in found.fix
+
+    async def test_a_channel_that_keeps_it_from_answering_is_named(self, bot):
+        bot.channels[CHANNEL_ID]["permission_overwrites"] = [
+            {"id": "800", "type": 0, "allow": "0", "deny": str(1 << 11)}
+        ]
+        found = await check("discord channel #general of Tea house")
+        assert (found.state, found.failed) == ("note", False)
+        assert "send_messages" in found.detail
+
+    async def test_a_channel_that_is_hidden_from_it_is_nobodys_business(self, bot):
+        bot.channels[CHANNEL_ID]["permission_overwrites"] = [
+            {"id": "800", "type": 0, "allow": "0", "deny": str(1 << 10)}
+        ]
+        assert not [one for one in await examine() if "#general" in one.name]
+
+    @pytest.mark.parametrize(("flags", "state"), [(0, "ok"), (1 << 19, "note")])
+    async def test_an_intent_that_no_place_needs_is_noted(self, bot, flags, state):
+        bot.application_flags = flags
+        assert (await check("discord intents")).state == state
+
+    async def test_commands_of_another_version_are_noticed(self, bot):
+        bot.commands = [{"name": "help"}, {"name": "gone"}, {"name": "Forget this", "type": 3}]
+        found = await check("discord commands")
+        assert found.state == "note"
+        assert "1 of another version" in found.detail
+        assert "membot run" in found.fix
 
     async def test_nobody_there_is_said_so(self, monkeypatch):
         monkeypatch.setenv("DISCORD_TOKEN", "token")

@@ -26,6 +26,7 @@ ALLOWED = {
     ("search_rows.py", "queue_all"): "numbers of rows, to embed all anew; no text is read",
     ("approvals.py", "untold"): "decided calls of all agents, each told to its own",
     ("pruning.py", "<module>"): "old rows of all agents go; nothing is read",
+    ("retention.py", "<module>"): "a tenant's rule holds for all of its agents; no text is read",
     ("health.py", None): "asks whether the file is sound",
 }
 
