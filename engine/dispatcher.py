@@ -24,6 +24,7 @@ from engine.hooks import TurnFinished
 from engine.memory_agent import MemoryAgent
 from engine.queue_manager import QueueManager
 from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn, TurnState
+from engine.running import Running
 from engine.schedules import Scheduler
 from engine.store import Acceptance
 from engine.turn import TurnResult, TurnRunner
@@ -99,7 +100,7 @@ class Dispatcher:
         self._slots = asyncio.Semaphore(self._bounds.max_parallel_turns)
         self._woken: set[str] = set()
         self._serving: dict[str, asyncio.Task[None]] = {}
-        self._running: dict[str, tuple[Turn, asyncio.Task[TurnResult]]] = {}
+        self._running: dict[str, Running] = {}
         self._waiters: dict[str, asyncio.Future[TurnResult]] = {}
         self._signs: set[asyncio.Task[None]] = set()
         self._results: OrderedDict[str, TurnResult] = OrderedDict()
@@ -131,6 +132,8 @@ class Dispatcher:
         acceptance = await self._store.accept(await self._reception.request(event))
         if acceptance.outcome == "queued":
             self._wake(event.scope.agent_id)
+            if running := self._running.get(event.scope.agent_id):
+                running.takes(event, self._now())
         if acceptance.outcome == "busy":
             self._on_commit()
         return acceptance
@@ -141,8 +144,8 @@ class Dispatcher:
             scope.agent_id, scope.conversation_id, self._now()
         )
         running = self._running.get(scope.agent_id)
-        if running and running[0].scope.conversation_id == scope.conversation_id:
-            running[1].cancel()
+        if running and running.turn.scope.conversation_id == scope.conversation_id:
+            running.cancel()
         return cancelled
 
     async def edit(self, tenant: str, source_key: str, text: str) -> bool:
@@ -213,26 +216,24 @@ class Dispatcher:
     async def _answer(self, turn: Turn) -> None:
         """Run one turn to its end, whatever that is."""
         started = time.perf_counter()
+        running = self._running[turn.scope.agent_id] = Running(turn=turn)
         self._sign(turn, "working")
-        task = asyncio.create_task(self._guarded(turn))
-        self._running[turn.scope.agent_id] = (turn, task)
         try:
-            await asyncio.wait({task})
+            task = await running.work(lambda: self._guarded(running))
         finally:
             del self._running[turn.scope.agent_id]
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
-            self._sign(turn, "idle")
+            self._sign(running.turn, "idle")
         result = _result_of(task, turn)
-        self._finish(turn, result, time.perf_counter() - started)
+        self._finish(running.turn, result, time.perf_counter() - started)
 
-    async def _guarded(self, turn: Turn) -> TurnResult:
+    async def _guarded(self, running: Running) -> TurnResult:
         """The one handler: a person reads a sentence, the operator finds its id in the log."""
+        turn = running.turn
         if turn.attempt > self._bounds.max_attempts:
             return await self._give_up(turn, notices.SET_ASIDE)
         try:
-            return await self._run(turn)
+            turn = await self._with_all(running)
+            return await self._run(turn, running.acts)
         except StaleTurn:
             return TurnResult(turn_id=turn.id, state="cancelled", steps=turn.steps)
         except StoreUnavailable:
@@ -244,14 +245,22 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - the last handler; see the module's docstring
             return await self._fail(turn, notices.FAILED, error)
 
-    async def _run(self, turn: Turn) -> TurnResult:
+    async def _run(self, turn: Turn, on_answer: Callable[[], None]) -> TurnResult:
         """Run a turn that somebody has the budget for; tell them when little of it is left."""
         if refusal := await self._accountant.refusal(turn):
             return await self._give_up(turn, refusal, state="refused")
-        result = await self._runner.run(turn, self._on_commit)
+        result = await self._runner.run(turn, self._on_commit, on_answer)
         if is_awaited(turn.kind) and await self._accountant.warn(turn):
             self._on_commit()
         return result
+
+    async def _with_all(self, running: Running) -> Turn:
+        """The turn with every message that has come for it until now."""
+        while running.again:
+            running.again, running.phase = False, "joining"
+            running.turn = await self._store.join_turn(running.turn)
+        running.phase = "asking"
+        return running.turn
 
     async def _fail(self, turn: Turn, sentence: str, error: Exception) -> TurnResult:
         error_id = secrets.token_hex(4)
@@ -311,19 +320,21 @@ class Dispatcher:
         if result.scheduled:
             self.scheduler.wake()
         self._background.memory_agent.turn_ended(turn.scope)
-        self._results[turn.id] = result
-        if len(self._results) > _KEPT_RESULTS:
-            self._results.popitem(last=False)
-        if waiter := self._waiters.pop(turn.id, None):
-            waiter.set_result(result)
+        for one in (turn, *turn.joined):
+            self._results[one.id] = result
+            if len(self._results) > _KEPT_RESULTS:
+                self._results.popitem(last=False)
+            if waiter := self._waiters.pop(one.id, None):
+                waiter.set_result(result)
 
     def _sign(self, turn: Turn, activity: Activity) -> None:
         """Show a sign of life beside the turn; it never holds one up."""
-        if turn.kind == HEARTBEAT:
-            return
-        task = asyncio.create_task(self._show_activity(turn, activity))
-        self._signs.add(task)
-        task.add_done_callback(self._signs.discard)
+        for one in (turn, *turn.joined):
+            if one.kind == HEARTBEAT:
+                return
+            task = asyncio.create_task(self._show_activity(one, activity))
+            self._signs.add(task)
+            task.add_done_callback(self._signs.discard)
 
 
 def _result_of(task: asyncio.Task[TurnResult], turn: Turn) -> TurnResult:

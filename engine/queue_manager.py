@@ -61,7 +61,7 @@ class QueueManager:
         self._told_full: set[str] = set()
 
     async def ready(
-        self, scope: Scope, *, asked: Message | None = None, force_flush: bool = False
+        self, scope: Scope, *, asked: Sequence[Message] = (), force_flush: bool = False
     ) -> Ready:
         """The next request, flushed first where it would not fit.
 
@@ -163,10 +163,10 @@ class QueueManager:
         return queue[: cut_place(queue, wanted, self._config.keep_last_messages)]
 
 
-def _in_sight(window: Window, asked: Message | None) -> Window:
-    if asked is None or any(message.id == asked.id for message in window.queue):
-        return window
-    return replace(window, queue=(asked, *window.queue))
+def _in_sight(window: Window, asked: Sequence[Message]) -> Window:
+    seen = {message.id for message in window.queue}
+    missing = (message for message in asked if message.id not in seen)
+    return replace(window, queue=(*missing, *window.queue))
 
 
 def _size(message: Message) -> int:

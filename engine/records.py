@@ -21,7 +21,7 @@ EventKind = Literal[
     "approval",
 ]
 ApprovalState = Literal["pending", "approved", "denied", "done"]
-TurnState = Literal["queued", "running", "done", "failed", "cancelled", "refused"]
+TurnState = Literal["queued", "running", "joined", "done", "failed", "cancelled", "refused"]
 OutboxState = Literal["pending", "sending", "sent", "undeliverable"]
 
 
@@ -295,7 +295,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One event being answered: a turn is its stored messages, so it can go on after a crash."""
+    """Events being answered: a turn is its stored messages, so it can go on after a crash.
+
+    Attributes:
+        joined: Turns of messages that this one answers as well, as far as this process saw it.
+    """
 
     id: str
     seq: int
@@ -310,6 +314,7 @@ class Turn:
     speaker_name: str
     source_key: str
     created_at: datetime
+    joined: tuple["Turn", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,18 @@ class TurnStore(Protocol):
         ...
 
     async def next_turn(self, agent_id: str) -> Turn | None:
-        """The agent's lowest unfinished turn, its attempt counted and its state ``running``."""
+        """The agent's lowest unfinished turn, its attempt counted and its state ``running``.
+
+        One that has done nothing yet takes in what waits behind it in its conversation.
+        """
+        ...
+
+    async def join_turn(self, turn: Turn) -> Turn:
+        """The turn with what the same person has said since, for it has done nothing yet.
+
+        Raises:
+            StaleTurn: It has done something, has ended or was cancelled meanwhile.
+        """
         ...
 
     async def turn_messages(self, turn: Turn) -> tuple[Message, ...]:

@@ -25,6 +25,7 @@ from engine.records import (
     Approval,
     Block,
     BlockWrite,
+    Message,
     Passage,
     Reply,
     Revision,
@@ -76,10 +77,16 @@ class Provenance:
     sources: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, turn: Turn) -> "Provenance":
-        """Whoever speaks in a turn, and the message it answers."""
-        speaker, name = turn.scope.speaker, turn.speaker_name
-        return cls(author=speaker, author_name=name, source_key=turn.source_key)
+    def of(cls, turn: Turn, asked: Iterable[Message] = ()) -> "Provenance":
+        """Whoever speaks in a turn, and the messages it answers."""
+        keys = dict.fromkeys(item.source_key for item in asked if item.source_key)
+        keys.pop(turn.source_key, None)
+        return cls(
+            author=turn.scope.speaker,
+            author_name=turn.speaker_name,
+            source_key=turn.source_key,
+            sources=tuple(filter(None, keys)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +110,11 @@ class MemoryContext:
     now: Callable[[], datetime]
     zone: ZoneInfo
 
+    @property
+    def people(self) -> frozenset[str | None]:
+        """On whose behalf tools are called."""
+        return frozenset({self.scope.speaker})
+
     def fits(self, result: str) -> bool:
         """Whether a result can be shown whole, quoted twice as it is in a request."""
         quoted = json.dumps(json.dumps(result, ensure_ascii=False), ensure_ascii=False)
@@ -114,12 +126,19 @@ class ToolContext(MemoryContext):
     """What a tool of a turn may know and touch.
 
     Attributes:
+        heard: Everybody whose words the turn answers; a tool of admins wants all of them to be.
         may_speak: False while an alert is worked on after the person was answered.
     """
 
     store: "ToolStore"
     turn: Turn
+    heard: frozenset[str] = frozenset()
     may_speak: bool = True
+
+    @property
+    def people(self) -> frozenset[str | None]:
+        """See ``MemoryContext``."""
+        return self.heard | {self.scope.speaker}
 
 
 ToolFunction = Callable[..., Awaitable[str]]
@@ -322,7 +341,7 @@ class Toolbox:
         if tool is None:
             names = ", ".join(tool.spec.name for tool in offered)
             raise ModelMistake(f"There is no tool '{name}'. Tools: {names}.")
-        if tool.admins_only and not is_admin(context.scope.speaker, self._admins):
+        if tool.admins_only and not all(is_admin(one, self._admins) for one in context.people):
             raise ModelMistake(f"Only an admin may have {name} done; tell the person so.")
         return tool
 

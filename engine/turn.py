@@ -78,12 +78,15 @@ class TurnRunner:
         self._answers = Fitter(tools.counter, tools.config.message_tokens)
         self._results = Fitter(tools.counter, tools.config.result_tokens)
 
-    async def run(self, turn: Turn, on_commit: Callable[[], None]) -> TurnResult:
+    async def run(
+        self, turn: Turn, on_commit: Callable[[], None], on_answer: Callable[[], None]
+    ) -> TurnResult:
         """Go on from the last stored step until the turn yields.
 
         Args:
             turn: What to answer.
             on_commit: Called after each stored step, so that a reply leaves at once.
+            on_answer: Called when the model has answered, before anything comes of it.
 
         Raises:
             ModelUnavailable: The model could not be reached; nothing of the step is stored.
@@ -95,7 +98,7 @@ class TurnRunner:
         step = turn.steps
         while True:
             step += 1
-            next_step = await self._step(turn, step, log)
+            next_step = await self._step(turn, step, log, on_answer)
             on_commit()
             match next_step:
                 case Continue():
@@ -110,8 +113,11 @@ class TurnRunner:
                         scheduled=log.scheduled,
                     )
 
-    async def _step(self, turn: Turn, step: int, log: TurnLog) -> NextStep:
+    async def _step(
+        self, turn: Turn, step: int, log: TurnLog, on_answer: Callable[[], None]
+    ) -> NextStep:
         ready, reply = await self._ask(turn, log)
+        on_answer()
         reply = replace(reply, tool_calls=reply.tool_calls[: self._with.config.max_calls])
         context = self._tool_context(turn, ready, log)
         results = await self._with.toolbox.run_all(reply.tool_calls, context, self._with.hook)
@@ -191,7 +197,8 @@ class TurnRunner:
         return ToolContext(
             scope=turn.scope,
             turn=turn,
-            provenance=Provenance.of(turn),
+            provenance=Provenance.of(turn, log.asked),
+            heard=log.heard,
             store=self._with.store,
             config=self._with.config,
             memory={block.label: block for block in ready.window.blocks},

@@ -59,9 +59,16 @@ class TurnLog:
     scheduled: bool = False
 
     @property
-    def asked(self) -> Message | None:
+    def asked(self) -> tuple[Message, ...]:
         """What the turn answers."""
-        return next((item for item in self.messages if item.id == item.turn_id), None)
+        return tuple(
+            item for item in self.messages if item.id == item.turn_id or item.kind in _AWAITED
+        )
+
+    @property
+    def heard(self) -> frozenset[str]:
+        """Everybody whose words the turn answers."""
+        return frozenset(item.author for item in self.asked if item.author)
 
     @property
     def has_spoken(self) -> bool:

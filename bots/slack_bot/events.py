@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from bots.routing import Origin, scope_of
+from bots.routing import Origin, place_of, scope_of
 from bots.slack_bot.address import Address, source_key
 from bots.slack_bot.identity import Identity
 from engine.records import Attachment, Scope
@@ -62,6 +62,12 @@ class SlackMessage:
                 platform="slack", team=self.team, user=self.user, room=room, thread=self.thread_ts
             )
         )
+
+    @property
+    def place(self) -> str:
+        """Where replies keep their order: the thread that the answer stands in."""
+        thread = self.address.thread_ts
+        return f"{self.scope.agent_id}/thread/{thread}" if thread else place_of(self.scope)
 
     @property
     def address(self) -> Address:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bots.adapter import Inbox
-from bots.routing import Reception, place_of, principal_key, wants_answer
+from bots.routing import Reception, principal_key, wants_answer
 from bots.slack_bot.activity import Activity
 from bots.slack_bot.commands import Commands
 from bots.slack_bot.directory import Directory
@@ -83,7 +83,7 @@ class Inbound:
             event_id=message.event_id,
             source_key=message.source_key,
             scope=message.scope,
-            place=place_of(message.scope),
+            place=message.place,
             place_name=place_name,
             address=message.address.to_json(),
             speaker_name=names[message.user],

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from engine.records import Message, OutboxItem, StepCommit, Turn
 from engine.store import Acceptance, AcceptRequest
-from storage.sqlite import messages, outbox, turns
+from storage.sqlite import messages, outbox, turn_rows, turns
 from storage.sqlite.database import Database
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
@@ -40,6 +40,14 @@ class Turns:
         """
         at = self._now()
         return await self._database.write(lambda c: turns.next_turn(c, self._indexes, agent_id, at))
+
+    async def join_turn(self, turn: Turn) -> Turn:
+        """The turn with what the same person has said since, for it has done nothing yet.
+
+        Raises:
+            StaleTurn: It has done something, has ended or was cancelled meanwhile.
+        """
+        return await self._database.write(lambda c: turn_rows.join_burst(c, turn))
 
     async def turn_messages(self, turn: Turn) -> tuple[Message, ...]:
         """What the turn has stored so far, oldest first."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.records import Approval, AuditRow, Scope
-from storage.sqlite import ledger, turns
+from storage.sqlite import ledger, turn_rows
 from storage.sqlite.instants import from_text, to_text
 
 __all__ = ["decide", "end", "known", "untold", "waiting"]
@@ -75,7 +75,7 @@ def end(connection: sqlite3.Connection, approval: Approval) -> None:
 def _approval(row: Any) -> Approval:  # noqa: ANN401 - a row of any query
     return Approval(
         id=row["approval_id"],
-        turn=turns.from_row(row),
+        turn=turn_rows.from_row(row),
         tool=row["tool"],
         arguments=row["arguments"],
         state=row["decision"],

@@ -115,7 +115,7 @@ def _traces(connection: sqlite3.Connection, deleted: Sequence[Message]) -> Trace
     found = connection.execute(
         "SELECT seq, agent_id, conversation_id, author, author_name, text, source_key "
         "FROM messages WHERE source_key IN (SELECT value FROM json_each(:sources)) "
-        "OR turn_id IN (SELECT value FROM json_each(:turns))",
+        "OR (turn_id IN (SELECT value FROM json_each(:turns)) AND source_key IS NULL)",
         values,
     ).fetchall()
     return Traces(

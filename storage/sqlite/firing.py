@@ -5,7 +5,7 @@ from datetime import datetime
 
 from engine.records import Schedule, Turn
 from engine.store import Acceptance, AcceptRequest
-from storage.sqlite import turns
+from storage.sqlite import turn_rows, turns
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
 
@@ -60,4 +60,4 @@ def idle_turns(connection: sqlite3.Connection, since: datetime, at: datetime) ->
         "AND open.state IN ('queued', 'running'))",
         {"since": to_text(since), "at": to_text(at)},
     )
-    return [turns.from_row(row) for row in rows]
+    return [turn_rows.from_row(row) for row in rows]

@@ -56,7 +56,8 @@ def _traces(connection: sqlite3.Connection, person: Person) -> Traces:
     keys = json.dumps([row[0] for row in rows if row[0] and person.is_key(row[0])])
     turns = column(
         connection,
-        "SELECT id FROM turns WHERE speaker IN (SELECT value FROM json_each(:keys))",
+        "SELECT id FROM turns WHERE speaker IN (SELECT value FROM json_each(:keys)) "
+        "UNION SELECT turn_id FROM messages WHERE author IN (SELECT value FROM json_each(:keys))",
         {"keys": keys},
     )
     found = connection.execute(

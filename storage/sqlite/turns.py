@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from engine.errors import StaleTurn
 from engine.records import Approval, IncomingEvent, Message, Reply, StepCommit, Turn
@@ -19,12 +18,13 @@ from storage.sqlite import (
     passages,
     schedules,
     summaries,
+    turn_rows,
     uploads,
 )
 from storage.sqlite.indexes import Indexes
-from storage.sqlite.instants import from_text, to_text
+from storage.sqlite.instants import to_text
 
-__all__ = ["accept", "cancel", "commit_step", "from_row", "next_turn", "waiting_agents"]
+__all__ = ["accept", "cancel", "commit_step", "next_turn", "waiting_agents"]
 
 
 def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequest) -> Acceptance:
@@ -143,7 +143,8 @@ def next_turn(
 ) -> Turn | None:
     """The agent's lowest unfinished turn, now running, with one attempt more.
 
-    A message that waited behind other turns belongs after what they said, and is moved there.
+    A turn that has done nothing yet takes in what waits behind it in its conversation. A message
+    that waited behind other turns belongs after what they said, and is moved there.
     """
     row = connection.execute(
         "UPDATE turns SET state = 'running', attempt = attempt + 1, updated_at = ? "
@@ -154,8 +155,10 @@ def next_turn(
     ).fetchone()
     if row is None:
         return None
-    turn = from_row(row)
-    if turn.attempt == 1:
+    turn = turn_rows.from_row(row)
+    if turn.steps == 0:
+        turn = turn_rows.join(connection, turn)
+    if turn.attempt == 1 or turn.joined:
         messages.move_to_end(connection, indexes, turn)
     return turn
 
@@ -239,23 +242,3 @@ def cancel(
         (to_text(at), agent_id, conversation_id),
     )
     return cancelled.rowcount
-
-
-def from_row(row: Any) -> Turn:  # noqa: ANN401 - a row of any query
-    """The turn a row holds."""
-    scope = accounts.scope_of(row)
-    return Turn(
-        id=row["id"],
-        seq=row["seq"],
-        scope=scope,
-        kind=row["kind"],
-        state=row["state"],
-        attempt=row["attempt"],
-        steps=row["steps"],
-        place=row["place"],
-        place_name=row["place_name"],
-        address=row["address"],
-        speaker_name=row["speaker_name"],
-        source_key=row["source_key"],
-        created_at=from_text(row["created_at"]),
-    )

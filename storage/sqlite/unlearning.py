@@ -267,9 +267,15 @@ _REST = {
         "DELETE FROM documents WHERE author IN (SELECT value FROM json_each(:keys)) "
         "OR source_key IN (SELECT value FROM json_each(:sources))"
     ),
-    "outbox": "DELETE FROM outbox WHERE speaker IN (SELECT value FROM json_each(:keys))",
+    "outbox": (
+        "DELETE FROM outbox WHERE speaker IN (SELECT value FROM json_each(:keys)) "
+        "OR turn_id IN (SELECT value FROM json_each(:turns))"
+    ),
     "approvals": "DELETE FROM approvals WHERE turn_id IN (SELECT value FROM json_each(:turns))",
-    "turns": "DELETE FROM turns WHERE id IN (SELECT value FROM json_each(:turns))",
+    "turns": (  # one that others have joined goes on without the words that are gone
+        "DELETE FROM turns WHERE id IN (SELECT value FROM json_each(:turns)) "
+        "AND id NOT IN (SELECT turn_id FROM messages WHERE kind = 'user_message')"
+    ),
     "events": "DELETE FROM events WHERE speaker IN (SELECT value FROM json_each(:keys))",
     "schedules": (
         "DELETE FROM schedules WHERE author IN (SELECT value FROM json_each(:keys)) "
@@ -285,6 +291,12 @@ _REST = {
     "principals": "DELETE FROM principals WHERE principal IN (SELECT value FROM json_each(:keys))",
 }
 _ANONYMOUS = (
+    (
+        "UPDATE turns SET (speaker, speaker_name) = (SELECT m.author, m.author_name "
+        "FROM messages AS m WHERE m.turn_id = turns.id AND m.kind = 'user_message') "
+        "WHERE speaker IN (SELECT value FROM json_each(:keys)) "
+        "AND id IN (SELECT turn_id FROM messages WHERE kind = 'user_message')"
+    ),
     "UPDATE usage SET speaker = NULL WHERE speaker IN (SELECT value FROM json_each(:keys))",
     (
         "UPDATE audit SET detail = '' WHERE actor IN (SELECT value FROM json_each(:keys)) "

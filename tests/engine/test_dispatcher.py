@@ -37,10 +37,11 @@ class TestAccepting:
         rig.script(gate)
         rig.model._otherwise = HI
         bound = rig.config.dispatch.max_queued_per_agent
-        outcomes = [
-            (await rig.dispatcher.submit(event(f"m{number}"))).outcome
-            for number in range(bound + 1)
-        ]
+        outcomes = []
+        for number in range(bound + 1):
+            outcomes.append((await rig.dispatcher.submit(event(f"m{number}"))).outcome)
+            await gate.reached.wait()
+            rig.clock.advance(10)
         assert outcomes == ["queued"] * bound + ["busy"]
         due = await rig.store.outbox_due("console", rig.clock(), 10)
         assert [item.text for item in due] == [notices.BUSY]
@@ -54,8 +55,9 @@ class TestOrder:
         gate = Gate(HI)
         rig.script(gate, HI)
         first = await rig.dispatcher.submit(event("first"))
-        second = await rig.dispatcher.submit(event("second"))
         await gate.reached.wait()
+        rig.clock.advance(10)
+        second = await rig.dispatcher.submit(event("second"))
         assert len(rig.model.requests) == 1
         gate.release.set()
         await rig.dispatcher.wait_turn(first.turn_id)
@@ -138,8 +140,9 @@ class TestRestarting:
         gate = Gate(HI)
         rig.script(gate)
         await rig.dispatcher.submit(event("first"))
-        await rig.dispatcher.submit(event("second"))
         await gate.reached.wait()
+        rig.clock.advance(10)
+        await rig.dispatcher.submit(event("second"))
         draining = asyncio.create_task(rig.dispatcher.drain(20))
         gate.release.set()
         await draining
