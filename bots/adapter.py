@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from engine.choices import Choice as Choice  # noqa: PLC0414 - a part of every answer
 from engine.delivery import Delivery
 from engine.records import Attachment, IncomingEvent, Scope
 from engine.store import Acceptance
@@ -62,25 +63,6 @@ class CommandRequest:
     platform_admin: bool = False
     confirmed: bool = False
     file: AnswerFile | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """A button that gives a command for the asker, and for nobody else.
-
-    Attributes:
-        label: At most 75 characters are shown.
-        command: Its words.
-        arguments: As in a request.
-        confirmed: Whether pressing it is the second step already.
-        danger: Whether it cannot be taken back.
-    """
-
-    label: str
-    command: str
-    arguments: Mapping[str, str] = field(default_factory=dict)
-    confirmed: bool = False
-    danger: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.delivery import Delivery
@@ -157,8 +157,10 @@ class OutboxSender:
     async def _send_parts(self, item: OutboxItem, parts: list[str]) -> str:
         reference = item.part_refs[-1] if item.part_refs else ""
         for number in range(len(item.part_refs), len(parts)):
-            reference = await self._delivery.send(item, parts[number], number)
-            if number + 1 < len(parts):
+            last = number + 1 == len(parts)
+            shown = item if last else replace(item, choices=())  # buttons stand under the end
+            reference = await self._delivery.send(shown, parts[number], number)
+            if not last:
                 await self._store.mark_part_sent(item.id, reference)
         return reference
 

@@ -14,6 +14,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from engine.chat_model import HEARTBEAT, ToolCall
+from engine.choices import Choice
 from engine.config import MemoryConfig
 from engine.context_window import cut_text
 from engine.errors import BadRequest, ModelMistake, NotAllowed
@@ -30,8 +31,7 @@ _SHOWN_CHARS = 1500
 
 _REQUEST = (
     "**{tool}** wants to run with\n```json\n{arguments}\n```\n"
-    "`!approve {id}` allows it, `!deny {id}` refuses it (as a command: `/approve` on Discord, "
-    "`/membot approve` on Slack). Nothing happens before; it can be allowed until {until}."
+    "Nothing happens before somebody allows it, as `{id}`, until {until}."
 )
 _UNKNOWN = (
     "The bot was stopped while it ran, so nobody knows whether it was done. It is not run again; "
@@ -83,20 +83,23 @@ async def ask(call: ToolCall, context: ToolContext, *, minutes: int) -> str:
         expires_at=now + timedelta(minutes=minutes),
     )
     context.draft.approvals.append(approval)
-    context.draft.replies.append(Reply(text=_request(approval, context.zone), kind="notice"))
+    context.draft.replies.append(_request(approval, context.zone))
     return (
         f"Waiting for approval as {approval.id} until {clock(approval.expires_at, context.zone)}. "
         "The person was asked; you will be told what came of it. Do not repeat the call."
     )
 
 
-def _request(approval: Approval, zone: ZoneInfo) -> str:
-    return _REQUEST.format(
+def _request(approval: Approval, zone: ZoneInfo) -> Reply:
+    text = _REQUEST.format(
         tool=approval.tool,
         arguments=shown_arguments(approval, _SHOWN_CHARS),
         id=approval.id,
         until=clock(approval.expires_at, zone),
     )
+    allow = Choice(label="Allow", command="approve", arguments={"id": approval.id})
+    refuse = Choice(label="Refuse", command="deny", arguments={"id": approval.id}, danger=True)
+    return Reply(text=text, kind="notice", choices=(allow, refuse))
 
 
 def shown_arguments(approval: Approval, chars: int) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from engine.choices import Choice
+
 Audience = Literal["private", "room"]
 Role = Literal["user", "assistant", "tool"]
 EventKind = Literal[
@@ -319,10 +321,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Text for a person, not yet in the outbox."""
+    """Text for a person, not yet in the outbox, and what can be chosen under it."""
 
     text: str
     kind: Literal["answer", "notice"] = "answer"
+    choices: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -456,6 +459,7 @@ class OutboxItem:
     Attributes:
         nonce: At most 25 characters, the same for every attempt.
         part_refs: Platform ids of the parts already sent, in order.
+        choices: Buttons under it, for whoever is there; their rights decide.
     """
 
     id: str
@@ -470,6 +474,7 @@ class OutboxItem:
     attempts: int
     nonce: str
     part_refs: tuple[str, ...] = ()
+    choices: tuple[Choice, ...] = ()
     created_at: datetime
 
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Literal
 
 from bots.console.screen import Screen
+from bots.typed_commands import typed_form
 from engine.errors import DeliveryDelayed
 from engine.records import OutboxItem, Turn
 
@@ -53,7 +54,8 @@ class ConsoleAdapter:
         async with self._lock:
             pass
         try:
-            await self._screen.reply(item, part)
+            lines = [f"`!{typed_form(choice)}`: {choice.label}" for choice in item.choices]
+            await self._screen.reply(item, "\n".join([part, *lines]))
         except OSError as error:
             self.broken.set()
             raise DeliveryDelayed("Nobody reads standard output.") from error

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import discord
 
 from bots.adapter import AnswerFile, CommandAnswer
+from bots.discord_bot.confirmations import Button
 from bots.discord_bot.render import parts_of
 
 Interaction = discord.Interaction[discord.Client]
 _MOST_PARTS = 5
+_LABEL_CHARS = 80  # Discord's limit
 _NOTHING = "Done."
 
 
@@ -28,7 +30,7 @@ async def show_answer(
     parts, files = _fitting(answer)
     for part in parts[:-1]:
         await _send(interaction, part)
-    await _send(interaction, parts[-1], files, _view(buttons))
+    await _send(interaction, parts[-1], files, view_of(buttons))
 
 
 def _fitting(answer: CommandAnswer) -> tuple[list[str], list[discord.File]]:
@@ -44,7 +46,18 @@ def _upload(file: AnswerFile) -> discord.File:
     return discord.File(io.BytesIO(file.content), filename=file.name)
 
 
-def _view(buttons: Sequence[discord.ui.Button[discord.ui.View]]) -> discord.ui.View | None:
+def drawn(
+    label: str, button: Button, *, danger: bool = False
+) -> discord.ui.Button[discord.ui.View]:
+    """A button as Discord shows it."""
+    style = discord.ButtonStyle.danger if danger else discord.ButtonStyle.secondary
+    return discord.ui.Button(label=label[:_LABEL_CHARS], style=style, custom_id=button.code)
+
+
+def view_of(
+    buttons: Sequence[discord.ui.Button[discord.ui.View]],
+) -> discord.ui.View | None:
+    """What carries buttons, or None without any."""
     if not buttons:
         return None
     view = discord.ui.View(timeout=None)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, cast
 
-from bots.adapter import AnswerFile
+from bots.adapter import AnswerFile, Choice
 
+ANYONE = 0  # in the place of whose button it is
 _CODE_CHARS = 100  # Discord's limit for a custom_id
 _MOST_WAITING = 50
 _LIFETIME = timedelta(minutes=15)  # as long as Discord lets us answer the command
@@ -30,6 +31,11 @@ class Asked:
     file: AnswerFile | None = None
     confirmed: bool = False
 
+    @classmethod
+    def by(cls, choice: Choice) -> Self:
+        """The command that a choice stands for."""
+        return cls(words=choice.command, arguments=choice.arguments, confirmed=choice.confirmed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
@@ -37,13 +43,24 @@ class Button:
 
     Attributes:
         kind: The second step of a command, leaving it, or the first step of another one.
-        asker: The only one who may press it.
+        asker: The only one who may press it, or ``ANYONE``.
         what: JSON of the command, or ``#`` and the key of what waits in memory.
     """
 
     kind: ButtonKind
     asker: int
     what: str
+
+    @classmethod
+    def of(cls, asked: Asked, asker: int) -> Self:
+        """The button that holds the command itself."""
+        what = json.dumps([asked.words, dict(asked.arguments)], separators=(",", ":"))
+        return cls(kind="yes" if asked.confirmed else "run", asker=asker, what=what)
+
+    @property
+    def fits(self) -> bool:
+        """Whether Discord takes it."""
+        return len(self.code) <= _CODE_CHARS
 
     @property
     def code(self) -> str:
@@ -68,9 +85,8 @@ class Confirmations:
 
     def offer(self, asker: int, asked: Asked) -> Button:
         """The button that gives a command."""
-        compact = json.dumps([asked.words, dict(asked.arguments)], separators=(",", ":"))
-        button = Button(kind="yes" if asked.confirmed else "run", asker=asker, what=compact)
-        if asked.file is not None or len(button.code) > _CODE_CHARS:
+        button = Button.of(asked, asker)
+        if asked.file is not None or not button.fits:
             return replace(button, what=self._keep(asked))
         return button
 

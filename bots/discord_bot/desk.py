@@ -9,8 +9,8 @@ import aiohttp
 import discord
 
 from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
-from bots.discord_bot.answers import show_answer
-from bots.discord_bot.confirmations import Asked, Button, Confirmations
+from bots.discord_bot.answers import drawn, show_answer
+from bots.discord_bot.confirmations import ANYONE, Asked, Button, Confirmations
 from bots.discord_bot.inbound import Place, place_in_guild
 from bots.routing import clean_name, scope_of
 from engine.errors import BadRequest, MembotError
@@ -18,7 +18,6 @@ from engine.errors import BadRequest, MembotError
 Interaction = discord.Interaction[discord.Client]
 _MOST_FILE_BYTES = 50 * 1024 * 1024
 _MOST_CHOICES = 20  # beside the two of a second step; Discord takes 25
-_DANGER, _QUIET = discord.ButtonStyle.danger, discord.ButtonStyle.secondary
 _NOT_YOURS = "Only the person who gave the command can answer this."
 _EXPIRED = "That question is too old; please give the command again."
 _NOTHING_DONE = "Nothing was changed."
@@ -56,7 +55,7 @@ class CommandDesk:
         button = Button.parse(_code_of(interaction))
         if button is None:
             return
-        if button.asker != interaction.user.id:
+        if button.asker not in {ANYONE, interaction.user.id}:
             await interaction.response.send_message(_NOT_YOURS, ephemeral=True)
             return
         asked = self._confirmations.take(button)
@@ -81,15 +80,12 @@ class CommandDesk:
     ) -> list[discord.ui.Button[discord.ui.View]]:
         buttons = []
         for choice in answer.choices[:_MOST_CHOICES]:
-            chosen = Asked(
-                words=choice.command, arguments=choice.arguments, confirmed=choice.confirmed
-            )
-            style = _DANGER if choice.danger else _QUIET
-            buttons.append(_button(choice.label, style, self._confirmations.offer(asker, chosen)))
+            button = self._confirmations.offer(asker, Asked.by(choice))
+            buttons.append(drawn(choice.label, button, danger=choice.danger))
         if answer.confirm is not None:
             yes = self._confirmations.offer(asker, replace(asked, confirmed=True))
-            buttons.append(_button(answer.confirm, _DANGER, yes))
-            buttons.append(_button("Cancel", _QUIET, replace(yes, kind="no")))
+            buttons.append(drawn(answer.confirm, yes, danger=True))
+            buttons.append(drawn("Cancel", replace(yes, kind="no")))
         return buttons
 
     def _request(self, interaction: Interaction, asked: Asked) -> CommandRequest:
@@ -116,12 +112,6 @@ class CommandDesk:
         if isinstance(channel, discord.Thread | discord.abc.GuildChannel):
             return place_in_guild(guild_id, channel)
         return Place()
-
-
-def _button(
-    label: str, style: discord.ButtonStyle, button: Button
-) -> discord.ui.Button[discord.ui.View]:
-    return discord.ui.Button(label=label[:80], style=style, custom_id=button.code)
 
 
 async def _acknowledge(interaction: Interaction, button: Button) -> None:

@@ -9,6 +9,8 @@ from http import HTTPStatus
 import aiohttp
 import discord
 
+from bots.discord_bot.answers import drawn, view_of
+from bots.discord_bot.confirmations import ANYONE, Asked, Button
 from engine.errors import DeliveryDelayed, DeliveryRefused
 from engine.records import OutboxItem
 
@@ -42,6 +44,7 @@ async def send_part(client: discord.Client, item: OutboxItem, part: str, number:
             reference=_reference(item, number),  # type: ignore[arg-type] # None is its default
             allowed_mentions=_allowed_mentions(item),
             suppress_embeds=True,
+            view=view_of(_buttons(item)),  # type: ignore[arg-type] # None is its default
         )
     return str(message.id)
 
@@ -101,6 +104,14 @@ def _reference(item: OutboxItem, number: int) -> discord.MessageReference | None
         channel_id=int(address["channel"]),
         fail_if_not_exists=False,
     )
+
+
+def _buttons(item: OutboxItem) -> list[discord.ui.Button[discord.ui.View]]:
+    """For whoever is there; one whose command does not fit would not outlive a restart."""
+    made = [(choice, Button.of(Asked.by(choice), ANYONE)) for choice in item.choices]
+    return [
+        drawn(choice.label, button, danger=choice.danger) for choice, button in made if button.fits
+    ]
 
 
 def _allowed_mentions(item: OutboxItem) -> discord.AllowedMentions:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +11,13 @@ from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.render import split_text, without_pings
 from engine.errors import DeliveryError
 
+ANYONE = ""  # in the place of whose button it is
 CONFIRM = "membot_confirm"
 CANCEL = "membot_cancel"
 CHOICE = "membot_choice"
 _MOST_CHOICES = 20  # beside the two of a second step; a block of actions takes 25
 _MOST_PARTS = 4  # a response_url may be used five times
-_FALLBACK_CHARS = 2_000
+FALLBACK_CHARS = 2_000
 _BUTTON_CHARS = 2_000
 _TOO_LONG = "\n\n_This request is too long to be confirmed with a button; make it shorter._"
 _log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Answers:
         """Send one message that only the asker sees."""
         text = without_pings(text).strip() or "Done."
         body = {
-            "text": text[:_FALLBACK_CHARS],
+            "text": text[:FALLBACK_CHARS],
             "blocks": [{"type": "markdown", "text": text}, *buttons],
         }
         for way in self._ways(asker, body, first=first):
@@ -119,10 +120,7 @@ def _buttons(
     asker: Asker, answer: CommandAnswer, request: CommandRequest
 ) -> tuple[Mapping[str, Any], ...]:
     """What can be pressed; the request travels in the button, so a restart loses nothing."""
-    buttons = [
-        _button(f"{CHOICE}_{number}", choice, _value(asker, choice))
-        for number, choice in enumerate(answer.choices[:_MOST_CHOICES])
-    ]
+    buttons = _choice_buttons(asker, answer.choices)
     if answer.confirm:
         again = Choice(
             label=answer.confirm,
@@ -134,6 +132,22 @@ def _buttons(
         value = _value(asker, again, asker.file)
         cancel = replace(again, label="Cancel", danger=False)
         buttons += [_button(CONFIRM, again, value), _button(CANCEL, cancel, value)]
+    return _row(buttons)
+
+
+def row_for_anyone(place: Asker, choices: Sequence[Choice]) -> tuple[Mapping[str, Any], ...]:
+    """Buttons for whoever is at a place; nothing without any."""
+    return _row(_choice_buttons(replace(place, user=ANYONE), choices))
+
+
+def _choice_buttons(asker: Asker, choices: Sequence[Choice]) -> list[dict[str, Any]]:
+    return [
+        _button(f"{CHOICE}_{number}", choice, _value(asker, choice))
+        for number, choice in enumerate(choices[:_MOST_CHOICES])
+    ]
+
+
+def _row(buttons: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], ...]:
     fitting = [button for button in buttons if len(button["value"]) <= _BUTTON_CHARS]
     return ({"type": "actions", "elements": fitting},) if fitting else ()
 

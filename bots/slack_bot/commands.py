@@ -7,7 +7,7 @@ from typing import Any
 
 from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
 from bots.routing import Origin, principal_key, scope_of
-from bots.slack_bot.answers import CANCEL, Answers, Asker
+from bots.slack_bot.answers import ANYONE, CANCEL, Answers, Asker
 from bots.slack_bot.background import Background
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.directory import Directory
@@ -77,10 +77,10 @@ class Commands:
             room=value["room"],
             thread=value["thread"],
             response_url=payload.get("response_url"),
-            replaces=confirmed,
+            replaces=confirmed and value["user"] != ANYONE,
             file=tuple(value["file"]) if value.get("file") else None,
         )
-        if asker.user != value["user"] or payload["team"]["id"] != value["team"]:
+        if value["user"] not in {ANYONE, asker.user} or payload["team"]["id"] != value["team"]:
             self._start(asker, self._refuse(asker))
         elif not confirmed or self._first(f"{asker.channel}/{payload['container']['message_ts']}"):
             self._start(asker, self._press(asker, action["action_id"], value, confirmed=confirmed))

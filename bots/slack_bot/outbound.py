@@ -1,9 +1,14 @@
 """Replies out: one post a part; whoever calls decides about a second try."""
 
-from bots.slack_bot.address import address_from
+from collections.abc import Sequence
+from typing import Any
+
+from bots.slack_bot.address import Address, address_from
+from bots.slack_bot.answers import FALLBACK_CHARS, Asker, row_for_anyone
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.render import without_pings
 from bots.slack_bot.threads import Threads
+from engine.choices import Choice
 from engine.records import OutboxItem
 
 EVENT_TYPE = "membot_reply"
@@ -21,7 +26,7 @@ class Outbound:
         address = address_from(item.address)
         body = {
             "channel": address.channel,
-            "markdown_text": without_pings(part),
+            **_content(without_pings(part), item.choices, address),
             "unfurl_links": False,
             "unfurl_media": False,
             "metadata": {
@@ -34,3 +39,20 @@ class Outbound:
             self._threads.join(address.channel, address.thread_ts)
         answer = await self._calls.post("chat.postMessage", body)
         return f"{address.channel}/{answer['ts']}"
+
+
+def _content(text: str, choices: Sequence[Choice], address: Address) -> dict[str, Any]:
+    """Slack takes buttons only as blocks, and blocks only without its Markdown argument."""
+    own_thread = address.thread_ts != address.message_ts  # else the reply began it
+    place = Asker(
+        team=address.team,
+        user=address.user,
+        channel=address.channel,
+        room=None if address.channel.startswith("D") else address.channel,
+        thread=address.thread_ts if own_thread else None,
+    )
+    row = row_for_anyone(place, choices)
+    if not row:
+        return {"markdown_text": text}
+    blocks = [{"type": "markdown", "text": text}, *row]
+    return {"text": text[:FALLBACK_CHARS], "blocks": blocks}

@@ -8,7 +8,14 @@ import sqlite_utils
 from engine.errors import StoreUnavailable
 from storage.sqlite.document_tables import DOCUMENT_TABLES
 from storage.sqlite.search_tables import create_search_tables
-from storage.sqlite.tables import APPROVALS, BUDGETS, MEMORY_AGENT, TABLES, TIMED_EVENTS
+from storage.sqlite.tables import (
+    APPROVALS,
+    BUDGETS,
+    MEMORY_AGENT,
+    OUTBOX_CHOICES,
+    TABLES,
+    TIMED_EVENTS,
+)
 
 __all__ = ["bring_up_to_date", "is_ours", "migrations"]
 
@@ -55,6 +62,13 @@ def memory_agent(db: sqlite_utils.Database) -> None:
 def budgets(db: sqlite_utils.Database) -> None:
     """What payers were told of their budgets, and quick ways to what they have used."""
     for statement in BUDGETS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def outbox_choices(db: sqlite_utils.Database) -> None:
+    """Buttons under replies."""
+    for statement in OUTBOX_CHOICES:
         db.conn.execute(statement)
 
 

@@ -3,11 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from ulid import ULID
 
+from engine.choices import Choice
 from engine.errors import StaleTurn
 from engine.records import OutboxItem, Reply, Scope
 from storage.sqlite.accounts import platform_of, scope_of
@@ -31,8 +33,8 @@ def add(
         item_id = str(ULID.from_datetime(at))
         connection.execute(
             "INSERT INTO outbox (id, turn_id, tenant, agent_id, conversation_id, speaker, "
-            "audience, platform, place, address, text, kind, due, nonce, created_at, updated_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "audience, platform, place, address, text, kind, choices, due, nonce, created_at, "
+            "updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 item_id,
                 turn_id,
@@ -46,6 +48,7 @@ def add(
                 address,
                 reply.text,
                 reply.kind,
+                json.dumps([asdict(choice) for choice in reply.choices], ensure_ascii=False),
                 now,
                 item_id[-_NONCE_CHARS:],
                 now,
@@ -123,5 +126,6 @@ def _item(row: Any) -> OutboxItem:  # noqa: ANN401 - a row of any query
         attempts=row["attempts"],
         nonce=row["nonce"],
         part_refs=tuple(json.loads(row["part_refs"])),
+        choices=tuple(Choice(**choice) for choice in json.loads(row["choices"])),
         created_at=from_text(row["created_at"]),
     )

@@ -4,7 +4,7 @@ Keys of agents, conversations, principals and tenants are the names people use
 (``slack:T1/channel/C2``); rows have ULIDs; ``seq`` is the order of storage.
 """
 
-__all__ = ["APPROVALS", "BUDGETS", "MEMORY_AGENT", "TABLES", "TIMED_EVENTS"]
+__all__ = ["APPROVALS", "BUDGETS", "MEMORY_AGENT", "OUTBOX_CHOICES", "TABLES", "TIMED_EVENTS"]
 
 TABLES = (
     """CREATE TABLE tenants (
@@ -316,3 +316,5 @@ BUDGETS = (
     "CREATE INDEX usage_tenant ON usage (tenant, at)",
     "CREATE INDEX turns_created ON turns (created_at)",
 )
+
+OUTBOX_CHOICES = ("ALTER TABLE outbox ADD COLUMN choices TEXT NOT NULL DEFAULT '[]'",)

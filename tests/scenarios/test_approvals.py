@@ -63,7 +63,7 @@ class House:
         self.rig.script(call("delete_file", path=path))
         result = await self.rig.say(f"Delete {path}", scope=scope or dm_scope(), **changes)
         (notice,) = result.replies
-        return re.search("`!approve (\\w+)`", notice)[1]
+        return re.search("allows it, as `(\\w+)`", notice)[1]
 
     async def command(self, command, approval_id="", scope=None, actor=None):
         scope = scope or dm_scope()
@@ -97,6 +97,9 @@ class TestACallThatNeedsAYes:
         assert notice.kind == "notice"
         assert '{"path": "a.txt"}' in notice.text
         assert "request_heartbeat" not in notice.text
+        choices = [(one.label, one.command, one.arguments) for one in notice.choices]
+        given = {"id": approval_id}
+        assert choices == [("Allow", "approve", given), ("Refuse", "deny", given)]
 
     async def test_runs_once_after_the_yes_and_the_agent_answers_the_person(self, house):
         approval_id = await house.ask()
@@ -308,7 +311,7 @@ async def test_it_works_at_the_terminal(tmp_path):
     async with ModelServer() as server:
         server.respond = _rings
         asked = await membot(tmp_path, "chat", text="Ring!\n", OPENAI_BASE_URL=server.url)
-        approval_id = re.search("`!approve (\\w+)`", asked.out)[1]
+        approval_id = re.search("`!approve id:(\\w+)`: Allow", asked.out)[1]
         text = f"!approve {approval_id}\n"
         answered = await membot(tmp_path, "chat", text=text, OPENAI_BASE_URL=server.url)
     assert answered.out.strip().splitlines() == ["Allowed; it has run.", "It rang."]

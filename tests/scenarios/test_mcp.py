@@ -92,7 +92,7 @@ class TestAServer:
         await served.start()
         served.rig.script(call("weather_burn"))
         (notice,) = (await served.rig.say("Burn!")).replies
-        approval_id = re.search("`!approve (\\w+)`", notice)[1]
+        approval_id = re.search("allows it, as `(\\w+)`", notice)[1]
         commands = build_commands(
             store=served.rig.store,
             inbox=served.rig.dispatcher,

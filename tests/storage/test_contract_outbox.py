@@ -1,8 +1,12 @@
 """The outbox part of the Store port, on every store there is."""
 
+from dataclasses import replace
+
 import pytest
 
+from engine.choices import Choice
 from engine.errors import StaleTurn
+from engine.records import Reply
 from tests.storage.builders import NOON, begin, direct, later, room, step
 
 
@@ -55,6 +59,18 @@ class TestOrder:
         await reply(store, "two", scope=room())
         assert await due(store, platform="discord") == []
         assert len(await store.outbox_due("slack", NOON, 1)) == 1
+
+
+class TestChoices:
+    async def test_travel_with_their_reply(self, store):
+        choice = Choice(label="Allow", command="approve", arguments={"id": "ab"}, danger=True)
+        turn = await begin(store)
+        replies = (Reply(text="May I?", choices=(choice,)), Reply(text="Well?"))
+        await store.commit_step(replace(step(turn), replies=replies))
+        item = await first(store)
+        assert item.choices == (choice,)
+        await store.mark_sent(item.id, "ref", NOON)
+        assert (await first(store)).choices == ()
 
 
 class TestRetries:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.choices import Choice
 from engine.errors import DeliveryDelayed, DeliveryRefused
 from tests.bots.discord.doubles import item_for, make_adapter, make_item, make_turn, scope_for
 
@@ -61,6 +62,40 @@ class TestReplies:
     async def test_show_no_link_preview(self, general, adapter):
         await adapter.send(make_item(general.id), "https://example.org", 0)
         assert general.last_message.flags.suppress_embeds
+
+
+class TestChoices:
+    """Buttons under a reply give a command for whoever presses them; rights are checked there."""
+
+    @pytest.fixture
+    async def asked(self, general, ada, me, inbox, adapter):
+        await ada.send(general, f"{me} burn it")
+        allow = Choice(label="Allow", command="approve", arguments={"id": "3fa9c1d2"})
+        refuse = Choice(label="Refuse", command="deny", arguments={"id": "3fa9c1d2"}, danger=True)
+        item = replace(item_for(inbox.events[0]), choices=(allow, refuse))
+        await adapter.send(item, "May I?", 0)
+        return general.last_message
+
+    async def test_are_pressed_by_anyone_there_who_alone_sees_the_answer(
+        self, guild, general, bob, asked, runner
+    ):
+        pressed = await bob.click(asked, label="Refuse")
+        [request] = runner.requests
+        assert (request.command, request.arguments) == ("deny", {"id": "3fa9c1d2"})
+        assert request.actor == f"discord:{guild.id}/{bob.id}"
+        assert request.scope.agent_id == f"discord:{guild.id}/channel/{general.id}"
+        assert not request.confirmed
+        assert pressed.response.ephemeral
+
+    async def test_survive_a_restart(self, simcord_env, ada, asked, adapter, runner):
+        await simcord_env.restart_bot(adapter.new_client())
+        await ada.click(asked, label="Allow")
+        assert runner.requests[0].command == "approve"
+
+    async def test_that_do_not_fit_are_left_out(self, general, adapter):
+        choice = Choice(label="Long", command="approve", arguments={"id": "x" * 100})
+        await adapter.send(replace(make_item(general.id), choices=(choice,)), "May I?", 0)
+        assert general.last_message.components == []
 
 
 class TestPings:

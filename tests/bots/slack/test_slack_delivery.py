@@ -2,9 +2,11 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
+from engine.choices import Choice
 from engine.errors import DeliveryDelayed, DeliveryRefused
 from tests.bots.slack.conftest import a_turn, an_item
 from tests.fixtures.slack_server import APP_TOKEN, BOT_USER, TEAM, Fault
@@ -63,6 +65,54 @@ class TestSending:
         await bot.adapter.send(an_item(event), "hi", 0)
         await bot.adapter.close()
         assert len(slack.posted) == 1
+
+
+class TestChoices:
+    """Buttons under a reply give a command for whoever presses them; rights are checked there."""
+
+    def item(self, event):
+        allow = Choice(label="Allow", command="approve", arguments={"id": "3fa9c1d2"})
+        refuse = Choice(label="Refuse", command="deny", arguments={"id": "3fa9c1d2"}, danger=True)
+        return replace(an_item(event), choices=(allow, refuse))
+
+    async def asked(self, bot, event) -> list[dict]:
+        await bot.adapter.send(self.item(event), "May I? <!here>", 0)
+        text, actions = bot.slack.posted[-1]["blocks"]
+        assert text == {"type": "markdown", "text": "May I? <\u200b!here>"}
+        return actions["elements"]
+
+    async def press(self, bot, button: dict, **more) -> None:
+        await bot.take(bot.slack.press(button, **more), "interactive")
+        await bot.slack.until(lambda: bot.slack.responses)
+
+    async def test_are_pressed_by_anyone_there(self, bot, slack, room_event):
+        allow, refuse = await self.asked(bot, room_event)
+        assert (allow["text"]["text"], refuse["style"]) == ("Allow", "danger")
+        await self.press(bot, refuse, user="U2")
+        [request] = bot.runner.requests
+        assert (request.command, request.arguments) == ("deny", {"id": "3fa9c1d2"})
+        assert request.actor == "slack:T1/U2"
+        assert request.scope.conversation_id == room_event.scope.conversation_id
+        assert slack.responses[0]["response_type"] == "ephemeral"
+        assert slack.responses[0]["replace_original"] is False
+
+    async def test_know_the_thread_they_stand_in(self, bot, slack):
+        await bot.say(f"<@{BOT_USER}> burn it", thread_ts="1699.1", **ROOM)
+        allow, _ = await self.asked(bot, bot.inbox.events[-1])
+        await self.press(bot, allow)
+        assert bot.runner.requests[0].scope == bot.inbox.events[-1].scope
+
+    async def test_survive_a_restart(self, make_bot, bot, slack, event):
+        allow, _ = await self.asked(bot, event)
+        async with make_bot().serve() as fresh:
+            await slack.until(lambda: slack.connections_opened == 2)
+            await self.press(fresh, allow, channel="D1")
+        assert fresh.runner.requests[0].scope == event.scope
+
+    async def test_of_another_workspace_do_nothing(self, bot, slack, event):
+        allow, _ = await self.asked(bot, event)
+        await bot.take(slack.press(allow) | {"team": {"id": "T2"}}, "interactive")
+        assert bot.runner.requests == []
 
 
 class TestTrouble:
