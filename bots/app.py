@@ -19,9 +19,12 @@ from bots.adapter import Adapter
 from bots.command_families import build_commands
 from bots.command_table import COMMANDS
 from bots.commands import Commands
+from bots.config_file import place_rules
 from bots.conversation_commands import StatusInfo
 from bots.housekeeping import Retention, keep_house, keep_knowledge
 from bots.observing import Metrics, both, log_hook
+from bots.places import Places
+from bots.routing import Rules
 from bots.settings import Settings, reveal
 from bots.supervisor import supervise
 from bots.switchboard import Switchboard
@@ -187,6 +190,7 @@ class Engine:
     inbox: Uploads
     commands: Commands
     switchboard: Switchboard
+    places: Places
     reader: KnowledgeReader
 
     async def start(self) -> None:
@@ -242,8 +246,11 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
     commands = build_commands(
         store=store, inbox=dispatcher, admins=settings.admins, now=utc_now, info=info
     )
+    places = _places(settings)
+    await places.load(store)
     return Engine(
         store=store,
+        places=places,
         model=model,
         dispatcher=dispatcher,
         servers=servers,
@@ -251,6 +258,14 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         commands=commands,
         switchboard=switchboard,
         reader=KnowledgeReader(store, config.knowledge, config.documents, utc_now),
+    )
+
+
+def _places(settings: Settings) -> Places:
+    return Places(
+        Rules(mapping=settings.env.membot_mapping),
+        place_rules(settings.file),
+        settings.file.owner.identities,
     )
 
 
@@ -414,6 +429,7 @@ def _discord(settings: Settings, engine: Engine) -> Adapter:
         commands=engine.commands,
         command_table=COMMANDS,
         now=utc_now,
+        places=engine.places,
         api_base_url=settings.env.discord_api_base_url,
         gateway_url=settings.env.discord_gateway_url,
     )
@@ -428,6 +444,7 @@ def _slack(settings: Settings, engine: Engine) -> Adapter:
         commands=engine.commands,
         command_table=COMMANDS,
         now=utc_now,
+        places=engine.places,
         app_token=reveal(settings.env.slack_app_token),
         signing_secret=reveal(settings.env.slack_signing_secret),
         api_base_url=settings.env.slack_api_base_url,

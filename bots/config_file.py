@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from bots.routing import Mode, Preset
 from engine.knowledge import KnowledgeSource
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -18,6 +19,7 @@ Count = Annotated[int, Field(ge=0)]
 _OWN_LABELS = ("persona", "human", "room")
 _LABEL = re.compile(r"[^\W_][\w-]{0,39}")
 _SERVER = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,31}")
+PRINCIPAL = r"^(discord|slack|console):[^/\s]+/[^/\s]+$"
 _PLACE = re.compile(r"\*.*|(discord|slack|console):\S+")
 
 
@@ -39,17 +41,6 @@ def zone_name(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError("a time zone has an IANA name such as Europe/Berlin") from error
     return name
-
-
-def _only(value: str) -> AfterValidator:
-    """Of what the design knows, only this works yet; the rest is refused and not ignored."""
-
-    def check(given: str) -> str:
-        if given != value:
-            raise ValueError(f"only {value} is available yet")
-        return given
-
-    return AfterValidator(check)
 
 
 class _Table(BaseModel):
@@ -78,8 +69,14 @@ class PlaceTable(_Table):
 
     match: Place
     persona: str | None = None
-    mapping: Annotated[str, _only("team")] | None = None
-    mode: Annotated[str, _only("mention")] | None = None
+    mapping: Preset | None = None
+    mode: Mode | None = None
+
+
+class OwnerTable(_Table):
+    """Whom the preset ``personal`` serves: their identities on all platforms."""
+
+    identities: list[Annotated[str, Field(pattern=PRINCIPAL)]] = []
 
 
 class KnowledgeTable(_Table):
@@ -183,6 +180,7 @@ class ConfigFile(_Table):
     personas: dict[str, Persona] = {}
     blocks: dict[str, BlockTable] = {}
     places: list[PlaceTable] = []
+    owner: OwnerTable = OwnerTable()
     knowledge: dict[str, KnowledgeTable] = {}
     memory: MemoryTable = MemoryTable()
     heartbeats: HeartbeatsTable = HeartbeatsTable()
@@ -253,6 +251,26 @@ def place_personas(config: ConfigFile) -> tuple[dict[str, str], list[str]]:
         if name not in config.personas
     ]
     return named, problems
+
+
+def place_rules(config: ConfigFile) -> list[tuple[str, str, str]]:
+    """What is set for places: pattern, name and value."""
+    return [
+        (place.match, name, value)
+        for place in config.places
+        for name, value in place.model_dump(exclude_none=True, exclude={"match", "persona"}).items()
+    ]
+
+
+def owner_problems(config: ConfigFile, mapping: str) -> list[str]:
+    """Why the preset ``personal`` cannot be used, one sentence."""
+    presets = {mapping, *(place.mapping for place in config.places)}
+    if "personal" not in presets or config.owner.identities:
+        return []
+    example = '[owner] identities = ["discord:*/222", "slack:T1/U2"]'
+    return [
+        f"The mapping personal of MEMBOT_MAPPING or places serves one person; name them: {example}."
+    ]
 
 
 def knowledge_sources(

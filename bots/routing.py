@@ -1,7 +1,8 @@
-"""Pure rules of who remembers what and who gets an answer (preset ``team``); no I/O, no SDK.
+"""Pure rules of who remembers what and who gets an answer; no I/O, no SDK.
 
-A direct message belongs to a person's own agent, a room to the room's agent, a thread to its
-parent's agent with a conversation of its own.
+A direct message belongs to a person's own agent, whatever the preset: no room ever reads it. What
+a room remembers is the preset's to say. A thread has its parent's agent and a conversation of its
+own.
 """
 
 import re
@@ -11,7 +12,10 @@ from typing import Literal
 
 from engine.records import Scope
 
-PlaceKind = Literal["direct", "room"]
+Preset = Literal["team", "personal", "per-user-in-channel", "single"]
+Mode = Literal["mention", "thread", "listen", "off"]
+OtherBots = Literal["off", "mentions"]
+Outsiders = Literal["answer", "learn"]
 EVERY_GUILD = "*"  # Discord users, and so their direct messages, belong to no guild.
 _NAME_CHARS = 80
 
@@ -25,6 +29,7 @@ class Origin:
         room: Channel id; for a thread that of its parent; None in a direct message.
         thread: Thread id, or None.
         user: Id of who speaks.
+        confined: Whether the room is for a few, such as a group DM, and never shares a memory.
     """
 
     platform: Literal["discord", "slack", "console"]
@@ -32,11 +37,46 @@ class Origin:
     user: str
     room: str | None = None
     thread: str | None = None
+    confined: bool = False
 
     @property
     def tenant(self) -> str:
         """Platform and team, e.g. ``slack:T1``."""
         return f"{self.platform}:{self.team}"
+
+    @property
+    def place(self) -> str:
+        """Key that settings name the place by, e.g. ``slack:T1/channel/C2``; of a DM its person's.
+
+        It is the key of the agent that the preset ``team`` gives the place.
+        """
+        owner = f"user/{self.user}" if self.room is None else f"channel/{self.room}"
+        return f"{self.tenant}/{owner}"
+
+    @property
+    def principal(self) -> str:
+        """Key of who speaks."""
+        return principal_key(self.platform, self.team, self.user)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What is set for a place.
+
+    Attributes:
+        mapping: Preset of who remembers what.
+        mode: When the bot answers in a room.
+        bots: Whether other bots may speak to it by mentioning it.
+        outsiders: Whether it learns from guests, and where another organisation reads along.
+    """
+
+    mapping: Preset = "team"
+    mode: Mode = "mention"
+    bots: OtherBots = "off"
+    outsiders: Outsiders = "answer"
+
+
+TEAM_RULES = Rules()
 
 
 def principal_key(platform: str, team: str, user: str) -> str:
@@ -44,19 +84,46 @@ def principal_key(platform: str, team: str, user: str) -> str:
     return f"{platform}:{team}/{user}"
 
 
-def scope_of(origin: Origin) -> Scope:
-    """The scope that a turn from this origin is bound to."""
-    private = origin.room is None
-    owner = f"user/{origin.user}" if private else f"channel/{origin.room}"
-    agent_id = f"{origin.tenant}/{owner}"
+def scope_of(origin: Origin, rules: Rules = TEAM_RULES, own_agent: str | None = None) -> Scope:
+    """The scope that a turn from this origin is bound to.
+
+    Args:
+        origin: Where it comes from.
+        rules: What is set for the place.
+        own_agent: Key of the agent that has the speaker's direct messages, when it is not named
+            after them: that of an identity they have linked, or the one brain of an owner.
+    """
+    agent_id = _room_agent(origin, rules.mapping) if origin.room else own_agent or origin.place
+    home = f"{agent_id}/{origin.principal}" if agent_id == own_agent else agent_id
     thread = f"thread/{origin.thread}" if origin.thread else "main"
     return Scope(
-        tenant=origin.tenant,
+        tenant=agent_id.partition("/")[0],
         agent_id=agent_id,
-        conversation_id=f"{agent_id}/{thread}",
-        speaker=principal_key(origin.platform, origin.team, origin.user),
-        audience="private" if private else "room",
+        conversation_id=f"{home}/{thread}",
+        speaker=origin.principal,
+        audience="room" if origin.room else "private",
     )
+
+
+def _room_agent(origin: Origin, preset: Preset) -> str:
+    """Whose memory a room has; presets never share a key, so none takes over what another kept."""
+    if preset == "single" and not origin.confined:
+        return f"{origin.tenant}/workspace"
+    if preset == "per-user-in-channel":
+        return f"{origin.place}/user/{origin.user}"
+    return origin.place
+
+
+def brain_of(identity: str) -> str:
+    """Key of an owner's one agent in the preset ``personal``, named after their first identity."""
+    tenant, _, user = in_direct_messages(identity).partition("/")
+    return f"{tenant}/personal/user/{user}"
+
+
+def in_direct_messages(principal: str) -> str:
+    """The key that a person has in direct messages: on Discord those belong to no guild."""
+    tenant, _, user = principal.partition("/")
+    return f"discord:{EVERY_GUILD}/{user}" if tenant.startswith("discord:") else principal
 
 
 def place_of(scope: Scope) -> str:
@@ -88,17 +155,16 @@ class Reception:
     engaged_thread: bool = False
 
 
-def wants_answer(reception: Reception) -> bool:
-    """Whether a message is for the bot (mode ``mention``).
+def wants_answer(reception: Reception, rules: Rules = TEAM_RULES) -> bool:
+    """Whether a message is for the bot.
 
     Direct messages always; rooms on a mention, on a reply to the bot, and in threads it takes
-    part in. Its own messages and those of other bots never.
+    part in, unless its mode there is ``off``. Its own messages and those of other bots never.
     """
     if reception.own or reception.from_bot or not reception.has_content:
         return False
-    return (
-        reception.direct
-        or reception.mentions_bot
-        or reception.replies_to_bot
-        or reception.engaged_thread
+    if reception.direct:
+        return True
+    return rules.mode != "off" and (
+        reception.mentions_bot or reception.replies_to_bot or reception.engaged_thread
     )

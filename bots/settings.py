@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from bots.config_file import (
+    PRINCIPAL,
     BlockTable,
     BudgetsTable,
     ConfigFile,
@@ -25,11 +26,13 @@ from bots.config_file import (
     block_problems,
     knowledge_sources,
     mcp_problems,
+    owner_problems,
     personas,
     place_personas,
     read_config_file,
     zone_name,
 )
+from bots.routing import Preset
 from engine.budgets import Budget, Budgets
 from engine.config import (
     DocumentConfig,
@@ -49,7 +52,7 @@ ADAPTER_VARIABLES = (
     "DISCORD_TOKEN, or SLACK_BOT_TOKEN with SLACK_APP_TOKEN (Socket Mode) "
     "or SLACK_SIGNING_SECRET (HTTP mode)"
 )
-_PRINCIPAL = re.compile(r"^(discord|slack|console):[^/\s]+/[^/\s]+$")
+_PRINCIPAL = re.compile(PRINCIPAL)
 
 
 class WebAddress(NamedTuple):
@@ -121,14 +124,6 @@ def _database(value: str) -> str:
     return value
 
 
-def _mapping(value: str) -> str:
-    if value in {"personal", "per-user-in-channel", "single"}:
-        raise ValueError("not available yet")
-    if value != "team":
-        raise ValueError("unknown")
-    return value
-
-
 Secret = SecretStr | None
 HttpUrl = Annotated[str, _checked(("http", "https"))]
 _ACCEPTED_URL = "an address such as http://127.0.0.1:8001/"
@@ -190,10 +185,8 @@ class Environment(BaseSettings):
         "Model for search by meaning; none: search by words only.",
         "a sentence-transformers model name, or none",
     )
-    membot_mapping: Annotated[str, AfterValidator(_mapping)] = _variable(
-        "team",
-        "Who shares a memory.",
-        "team (personal, per-user-in-channel and single are not available yet)",
+    membot_mapping: Preset = _variable(
+        "team", "Who shares a memory.", "team, personal, per-user-in-channel, single"
     )
     membot_admins: Annotated[str, NoDecode, _parsed(parse_admins)] | None = _variable(
         None,
@@ -368,6 +361,7 @@ def load_settings() -> Settings:
     at_places, unknown = place_personas(config)
     sources, missing = knowledge_sources(config, path.parent if path else Path())
     problems += [*found, *unknown, *missing, *block_problems(config), *mcp_problems(config)]
+    problems += owner_problems(config, environment.membot_mapping if environment else "")
     if problems or environment is None:
         raise BadSettings("\n".join(problems))
     return Settings(

@@ -52,7 +52,7 @@ class Switchboard:
 
     async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
         """Pass a sign of life to the platform of the turn."""
-        adapter = self.adapters.get(turn.scope.tenant.partition(":")[0])
+        adapter = self.adapters.get(turn.scope.platform)
         if adapter:
             await adapter.show_activity(turn, activity)
 

@@ -1,13 +1,14 @@
 """Which places a setting holds for, and the scope that looks at one; pure.
 
 A place is named by its agent's key, such as ``slack:T1/channel/C2`` or ``discord:*/user/222``; a
-thread follows its channel. In a pattern ``*`` stands for any text.
+thread follows its channel, and so does an agent of one person in it. In a pattern ``*`` stands for
+any text.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 
-from engine.records import Scope
+from engine.records import Audience, Scope
 
 EVERYWHERE = ("*",)
 
@@ -34,10 +35,17 @@ def agent_scope(agent_id: str) -> Scope:
         agent_id=agent_id,
         conversation_id=f"{agent_id}/main",
         speaker=None,
-        audience="room" if "/channel/" in agent_id else "private",
+        audience=audience_of(agent_id),
     )
 
 
+def audience_of(agent_id: str) -> Audience:
+    """Who reads what an agent says: one person, or a room, also when it remembers one person."""
+    private = "/user/" in agent_id and "/channel/" not in agent_id
+    return "private" if private else "room"
+
+
 def _fits(agent_id: str, pattern: str) -> bool:
-    spelled = map(re.escape, pattern.split("*"))
-    return re.fullmatch(".*".join(spelled), agent_id) is not None
+    spelled = ".*".join(map(re.escape, pattern.split("*")))
+    room = agent_id.partition("/user/")[0] if audience_of(agent_id) == "room" else agent_id
+    return any(re.fullmatch(spelled, place) for place in (agent_id, room))

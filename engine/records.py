@@ -45,6 +45,11 @@ class Scope:
     speaker: str | None
     audience: Audience
 
+    @property
+    def platform(self) -> str:
+        """Where the answer goes: the speaker's platform, whose ever the memory is."""
+        return (self.speaker or self.tenant).partition(":")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from engine.budgets import BudgetStore
 from engine.imports import Added, Portion
+from engine.place_settings import PlaceStore
 from engine.records import (
     AgentOverview,
     Approval,
@@ -506,6 +507,7 @@ class Store(
     ImportStore,
     BudgetStore,
     RetentionStore,
+    PlaceStore,
     Protocol,
 ):
     """The whole port; SQLite implements it, and every later database passes the same tests."""

@@ -15,7 +15,8 @@ from bots.command_table import COMMANDS
 from bots.console.adapter import ConsoleAdapter
 from bots.console.lines import LONGEST_LINE_CHARS, LineSource, TooLong
 from bots.console.screen import Screen
-from bots.routing import Origin, clean_name, principal_key, scope_of
+from bots.places import Places
+from bots.routing import Origin, clean_name, principal_key
 from bots.typed_commands import parse, typed_form
 from engine.errors import BadRequest, StoreUnavailable
 from engine.records import IncomingEvent, Scope
@@ -57,6 +58,7 @@ class Desk:
     commands: CommandRunner
     adapter: ConsoleAdapter
     screen: Screen
+    places: Places
     settle: Callable[[], Awaitable[None]]
     now: Callable[[], datetime]
 
@@ -211,7 +213,8 @@ class Chat:
 
     def _scope(self, speaker: str) -> Scope:
         room = user_id(self._setting.channel) if self._setting.channel else None
-        return scope_of(Origin(platform="console", team=_TEAM, user=user_id(speaker), room=room))
+        origin = Origin(platform="console", team=_TEAM, user=user_id(speaker), room=room)
+        return self._desk.places.scope_of(origin)
 
 
 def _plain(answer: CommandAnswer) -> str:

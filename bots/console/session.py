@@ -73,6 +73,7 @@ async def _converse(engine: Engine, screen: Screen, setting: Setting) -> int:
         commands=engine.commands,
         adapter=adapter,
         screen=screen,
+        places=engine.places,
         settle=sender.settle,
         now=utc_now,
     )

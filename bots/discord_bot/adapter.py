@@ -20,6 +20,7 @@ from bots.discord_bot.client import MembotClient
 from bots.discord_bot.outbound import channel_of, send_part
 from bots.discord_bot.render import parts_of
 from bots.discord_bot.threads import EngagedThreads
+from bots.places import Places
 from engine.errors import BadSettings, DeliveryDelayed
 from engine.records import Attachment, OutboxItem, Turn
 
@@ -41,6 +42,7 @@ class DiscordAdapter:
         commands: Who carries out commands.
         command_table: From which the slash commands are made.
         now: The time, aware.
+        places: What is set for each place.
         api_base_url: Another REST base, e.g. ``http://127.0.0.1:8001/api/v10``.
         gateway_url: Another gateway, e.g. ``ws://127.0.0.1:8001/gw``.
         message_content: Whether to ask for the privileged intent of that name.
@@ -56,6 +58,7 @@ class DiscordAdapter:
         command_table: Sequence[CommandSpec],
         now: Callable[[], datetime],
         *,
+        places: Places,
         api_base_url: str | None = None,
         gateway_url: str | None = None,
         message_content: bool = False,
@@ -65,6 +68,7 @@ class DiscordAdapter:
         self._commands = commands
         self._command_table = command_table
         self._now = now
+        self._places = places
         self._api_base_url = api_base_url
         self._gateway_url = gateway_url
         self._message_content = message_content
@@ -108,7 +112,11 @@ class DiscordAdapter:
         """A client for one connection, with its commands; discord.py's cannot be used twice."""
         synced = self._client is not None and self._client.synced
         client = MembotClient(
-            self._inbox, self._threads, message_content=self._message_content, synced=synced
+            self._inbox,
+            self._threads,
+            self._places,
+            message_content=self._message_content,
+            synced=synced,
         )
         client.offer(self._command_table, self._commands, self._now)
         self._client = client

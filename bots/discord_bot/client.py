@@ -24,6 +24,7 @@ from bots.discord_bot.inbound import (
     text_of,
 )
 from bots.discord_bot.threads import EngagedThreads
+from bots.places import Places
 from bots.routing import wants_answer
 from engine.records import IncomingEvent
 
@@ -40,7 +41,13 @@ class MembotClient(discord.Client):
     """
 
     def __init__(
-        self, inbox: Inbox, threads: EngagedThreads, *, message_content: bool, synced: bool
+        self,
+        inbox: Inbox,
+        threads: EngagedThreads,
+        places: Places,
+        *,
+        message_content: bool,
+        synced: bool,
     ) -> None:
         super().__init__(
             intents=least_intents(message_content=message_content),
@@ -52,6 +59,7 @@ class MembotClient(discord.Client):
         self.synced = synced
         self._inbox = inbox
         self._threads = threads
+        self._places = places
         self._desk: CommandDesk | None = None
         self._in_order: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._up, self._down = asyncio.Event(), asyncio.Event()
@@ -61,7 +69,7 @@ class MembotClient(discord.Client):
         self, table: Sequence[CommandSpec], runner: CommandRunner, now: Callable[[], datetime]
     ) -> None:
         """Register the commands; Discord hears of them at the next READY."""
-        self._desk = CommandDesk(self, runner, now)
+        self._desk = CommandDesk(self, runner, now, self._places)
         self.tree.fill(table, self._desk)
 
     @property
@@ -151,18 +159,20 @@ class MembotClient(discord.Client):
             return None
         if place.thread is not None:
             self._threads.engage(place.thread)
-        return event_of(message, place, self.user.id)
+        scope = self._places.scope_of(place.origin(message.author.id))
+        return event_of(message, place, scope, self.user.id)
 
     async def _is_for_us(self, message: discord.Message, place: Place, me: int) -> bool:
         direct = place.room is None
         plain = reception_of(message, me, direct=direct, engaged_thread=False)
-        if wants_answer(plain):
+        rules = self._places.rules_for(place.origin(message.author.id))
+        if wants_answer(plain, rules):
             return True
         channel = message.channel
         if not plain.has_content or not isinstance(channel, discord.Thread):
             return False
         engaged = await self._threads.is_engaged(channel, me)
-        return wants_answer(reception_of(message, me, direct=direct, engaged_thread=engaged))
+        return wants_answer(reception_of(message, me, direct=direct, engaged_thread=engaged), rules)
 
     async def _place_of(self, message: discord.Message) -> Place | None:
         channel = message.channel

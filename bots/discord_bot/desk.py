@@ -12,7 +12,8 @@ from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunne
 from bots.discord_bot.answers import drawn, show_answer
 from bots.discord_bot.confirmations import ANYONE, Asked, Button, Confirmations
 from bots.discord_bot.inbound import Place, place_in_guild
-from bots.routing import clean_name, scope_of
+from bots.places import Places
+from bots.routing import clean_name
 from engine.errors import BadRequest, MembotError
 
 Interaction = discord.Interaction[discord.Client]
@@ -27,10 +28,15 @@ class CommandDesk:
     """Every answer is seen by the asker alone."""
 
     def __init__(
-        self, client: discord.Client, runner: CommandRunner, now: Callable[[], datetime]
+        self,
+        client: discord.Client,
+        runner: CommandRunner,
+        now: Callable[[], datetime],
+        places: Places,
     ) -> None:
         self._client = client
         self._runner = runner
+        self._places = places
         self._confirmations = Confirmations(now)
 
     async def command_given(
@@ -91,8 +97,7 @@ class CommandDesk:
     def _request(self, interaction: Interaction, asked: Asked) -> CommandRequest:
         place = self._place_of(interaction)
         user = interaction.user
-        origin = place.origin(user.id)
-        scope = scope_of(origin)
+        scope = self._places.scope_of(place.origin(user.id))
         return CommandRequest(
             command=asked.words,
             arguments=asked.arguments,

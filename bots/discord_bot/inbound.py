@@ -15,9 +15,8 @@ from bots.routing import (
     clean_name,
     place_of,
     principal_key,
-    scope_of,
 )
-from engine.records import Attachment, IncomingEvent, Quote
+from engine.records import Attachment, IncomingEvent, Quote, Scope
 
 _SPOKEN = (discord.MessageType.default, discord.MessageType.reply)
 
@@ -97,10 +96,9 @@ def reception_of(
     )
 
 
-def event_of(message: discord.Message, place: Place, bot_id: int) -> IncomingEvent:
+def event_of(message: discord.Message, place: Place, scope: Scope, bot_id: int) -> IncomingEvent:
     """The event that the engine gets."""
-    origin = place.origin(message.author.id)
-    scope = scope_of(origin)
+    team = place.origin(message.author.id).team
     channel, number = str(message.channel.id), str(message.id)
     people = dict.fromkeys(user.id for user in message.mentions if user.id != bot_id)
     return IncomingEvent(
@@ -114,7 +112,7 @@ def event_of(message: discord.Message, place: Place, bot_id: int) -> IncomingEve
         text=text_of(message, bot_id),
         sent_at=message.created_at,
         quote=_quote_of(message, bot_id),
-        mentions=tuple(principal_key("discord", origin.team, str(person)) for person in people),
+        mentions=tuple(principal_key("discord", team, str(person)) for person in people),
         attachments=tuple(map(_attachment_of, message.attachments)),
     )
 

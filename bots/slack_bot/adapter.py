@@ -15,6 +15,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.adapter import CommandRunner, CommandSpec, Inbox
+from bots.places import Places
 from bots.slack_bot.activity import Activity
 from bots.slack_bot.address import address_from
 from bots.slack_bot.answers import CANCEL, CHOICE, CONFIRM, Answers
@@ -44,6 +45,7 @@ class SlackAdapter:
 
     Args:
         bot_token: ``xoxb-...``.
+        places: What is set for each place.
         app_token: ``xapp-...``; with it events come by Socket Mode, without it by HTTP.
         signing_secret: Needed in HTTP mode.
         api_base_url: Another Web API base, for proxies and tests.
@@ -55,6 +57,7 @@ class SlackAdapter:
     commands: CommandRunner
     command_table: Sequence[CommandSpec]
     now: Callable[[], datetime]
+    places: Places
     app_token: str | None = None
     signing_secret: str | None = None
     api_base_url: str | None = None
@@ -80,7 +83,7 @@ class SlackAdapter:
         self._calls = SlackCalls(self.bot_token, self.api_base_url)
         self._background = Background()
         self._activity = Activity(self._calls, self._background)
-        self._stop = StopButton(self.inbox, self._activity)
+        self._stop = StopButton(self.inbox, self._activity, self.places)
         self._wire()
         self._app = self._bolt()
         if self.app_token:
@@ -165,13 +168,16 @@ class SlackAdapter:
             runner=self.commands,
             table=self.command_table,
             directory=directory,
+            places=self.places,
             answers=Answers(self._calls),
             calls=self._calls,
             background=self._background,
         )
         self._commands = Commands(surface)
         self._outbound = Outbound(self._calls, threads)
-        self._inbound = Inbound(self.inbox, directory, threads, self._activity, self._commands)
+        self._inbound = Inbound(
+            self.inbox, directory, threads, self._activity, self._commands, self.places
+        )
 
     def _bolt(self) -> AsyncApp:
         app = AsyncApp(

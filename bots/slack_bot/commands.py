@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
-from bots.routing import Origin, principal_key, scope_of
+from bots.places import Places
+from bots.routing import Origin, principal_key
 from bots.slack_bot.answers import ANYONE, CANCEL, Answers, Asker
 from bots.slack_bot.background import Background
 from bots.slack_bot.calls import SlackCalls
@@ -31,6 +32,7 @@ class Surface:
     runner: CommandRunner
     table: Sequence[CommandSpec]
     directory: Directory
+    places: Places
     answers: Answers
     calls: SlackCalls
     background: Background
@@ -153,7 +155,7 @@ class Commands:
         return CommandRequest(
             command=command,
             arguments=arguments,
-            scope=scope_of(origin),
+            scope=self._surface.places.scope_of(origin),
             actor=principal_key("slack", asker.team, asker.user),
             actor_name=await self._surface.directory.name(asker.user),
             platform_admin=await self._surface.directory.is_admin(asker.user),

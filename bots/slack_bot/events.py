@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from bots.routing import Origin, place_of, scope_of
+from bots.routing import Origin
 from bots.slack_bot.address import Address, source_key
 from bots.slack_bot.identity import Identity
-from engine.records import Attachment, Scope
+from engine.records import Attachment
 
 RoomKind = Literal["im", "mpim", "channel", "group"]
 _KINDS: dict[str, RoomKind] = {"im": "im", "mpim": "mpim", "channel": "channel", "group": "group"}
@@ -54,20 +54,22 @@ class SlackMessage:
         return datetime.fromtimestamp(float(self.ts), UTC)
 
     @property
-    def scope(self) -> Scope:
-        """Whose memory it concerns."""
-        room = None if self.direct else self.channel
-        return scope_of(
-            Origin(
-                platform="slack", team=self.team, user=self.user, room=room, thread=self.thread_ts
-            )
+    def origin(self) -> Origin:
+        """Where it comes from."""
+        return Origin(
+            platform="slack",
+            team=self.team,
+            user=self.user,
+            room=None if self.direct else self.channel,
+            thread=self.thread_ts,
+            confined=self.kind == "mpim",
         )
 
     @property
     def place(self) -> str:
         """Where replies keep their order: the thread that the answer stands in."""
         thread = self.address.thread_ts
-        return f"{self.scope.agent_id}/thread/{thread}" if thread else place_of(self.scope)
+        return f"{self.origin.place}/thread/{thread}" if thread else f"{self.origin.place}/main"
 
     @property
     def address(self) -> Address:

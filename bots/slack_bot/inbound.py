@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bots.adapter import Inbox
+from bots.places import Places
 from bots.routing import Reception, principal_key, wants_answer
 from bots.slack_bot.activity import Activity
 from bots.slack_bot.commands import Commands
@@ -26,12 +27,14 @@ class Inbound:
         threads: Threads,
         activity: Activity,
         commands: Commands,
+        places: Places,
     ) -> None:
         self._inbox = inbox
         self._directory = directory
         self._threads = threads
         self._activity = activity
         self._commands = commands
+        self._places = places
 
     async def receive(self, body: Mapping[str, Any], me: Identity) -> None:
         """Take one event; it may be acknowledged when this returns, and must not when it raises."""
@@ -42,7 +45,8 @@ class Inbound:
         if message is None:
             return
         text = without_mention(message.text, me.user)
-        if not wants_answer(await self._reception(message, text, me)):
+        rules = self._places.rules_for(message.origin)
+        if not wants_answer(await self._reception(message, text, me), rules):
             return
         if self._commands.take_words(message, text):
             return
@@ -79,10 +83,11 @@ class Inbound:
         names, place_name = await asyncio.gather(
             self._directory.names([message.user, *people]), self._place_name(message)
         )
+        scope = self._places.scope_of(message.origin)
         return IncomingEvent(
             event_id=message.event_id,
             source_key=message.source_key,
-            scope=message.scope,
+            scope=scope,
             place=message.place,
             place_name=place_name,
             address=message.address.to_json(),

@@ -4,43 +4,43 @@ from collections.abc import Mapping
 from typing import Any
 
 from bots.adapter import Inbox
-from bots.routing import Origin, scope_of
+from bots.places import Places
+from bots.routing import Origin
 from bots.slack_bot.activity import Activity
 from bots.slack_bot.identity import Identity
-from engine.records import Scope
 
 
 class StopButton:
     """Ends the work that a session shows, and the showing."""
 
-    def __init__(self, inbox: Inbox, activity: Activity) -> None:
+    def __init__(self, inbox: Inbox, activity: Activity, places: Places) -> None:
         self._inbox = inbox
         self._activity = activity
+        self._places = places
 
     async def pressed(self, body: Mapping[str, Any], me: Identity) -> None:
         """Handle ``agent_session_stopped``; Slack itself does not leave ``processing``."""
         event = body["event"]
         session = (str(event["channel"]), str(event.get("thread_ts") or ""))
-        scopes = self._activity.scopes(session) or _possible(body, session, me)
+        possible = map(self._places.scope_of, _possible(body, session, me))
+        scopes = self._activity.scopes(session) or possible
         for scope in scopes:
             await self._inbox.stop(scope)
         await self._activity.leave(session)
 
 
-def _possible(body: Mapping[str, Any], session: tuple[str, str], me: Identity) -> list[Scope]:
-    """What the session may belong to when nothing is known of its turns: after a restart."""
+def _possible(body: Mapping[str, Any], session: tuple[str, str], me: Identity) -> list[Origin]:
+    """Where its turns may come from when nothing is known of them: after a restart."""
     channel, thread = session
     direct = channel.startswith("D")
     places = (thread, None) if direct else (thread,)
     return [
-        scope_of(
-            Origin(
-                platform="slack",
-                team=str(body.get("team_id") or me.team),
-                user=str(body["event"].get("user") or ""),
-                room=None if direct else channel,
-                thread=place or None,
-            )
+        Origin(
+            platform="slack",
+            team=str(body.get("team_id") or me.team),
+            user=str(body["event"].get("user") or ""),
+            room=None if direct else channel,
+            thread=place or None,
         )
         for place in places
     ]

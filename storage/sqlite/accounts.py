@@ -1,11 +1,13 @@
 """Tenants, principals, agents and conversations: who there is, and the counters of agents."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from engine.places import audience_of
 from engine.records import AgentOverview, IncomingEvent, MemoryCounts, Scope
 from storage.sqlite.instants import from_text, to_text
 
@@ -37,8 +39,8 @@ def platform_of(key: str) -> str:
 
 
 def agent_kind(agent_id: str) -> str:
-    """``personal`` for a key that names a user, else ``room``."""
-    return "personal" if "/user/" in agent_id else "room"
+    """``personal`` for an agent that speaks to one person alone, else ``room``."""
+    return "personal" if audience_of(agent_id) == "private" else "room"
 
 
 def ensure_scope(connection: sqlite3.Connection, event: IncomingEvent, at: datetime) -> bool:
@@ -223,7 +225,7 @@ def resolve(connection: sqlite3.Connection, key: str) -> str | None:
     """The agent a key means; a Discord user's agent is found through any guild."""
     candidates = [key]
     head, mark, user = key.partition("/user/")
-    if mark and platform_of(head) == "discord":
+    if mark and re.fullmatch(r"discord:[^/]+", head):
         candidates.append(f"discord:*/user/{user}")
     for candidate in candidates:
         row = connection.execute("SELECT 1 FROM agents WHERE agent_id = ?", (candidate,))

@@ -22,6 +22,7 @@ _KEYS = """
     UNION SELECT speaker FROM events UNION SELECT speaker FROM usage
     UNION SELECT author FROM schedules UNION SELECT principal FROM links
     UNION SELECT linked FROM links UNION SELECT payer FROM budget_notices
+    UNION SELECT actor FROM place_settings
 """
 
 

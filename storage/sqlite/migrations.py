@@ -7,6 +7,7 @@ import sqlite_utils
 
 from engine.errors import StoreUnavailable
 from storage.sqlite.document_tables import DOCUMENT_TABLES
+from storage.sqlite.place_tables import PLACE_TABLES
 from storage.sqlite.search_tables import create_search_tables
 from storage.sqlite.tables import (
     APPROVALS,
@@ -69,6 +70,13 @@ def budgets(db: sqlite_utils.Database) -> None:
 def outbox_choices(db: sqlite_utils.Database) -> None:
     """Buttons under replies."""
     for statement in OUTBOX_CHOICES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def settings_of_places(db: sqlite_utils.Database) -> None:
+    """What admins set for places in chat."""
+    for statement in PLACE_TABLES:
         db.conn.execute(statement)
 
 

@@ -12,7 +12,7 @@ from ulid import ULID
 from engine.choices import Choice
 from engine.errors import StaleTurn
 from engine.records import OutboxItem, Reply, Scope
-from storage.sqlite.accounts import platform_of, scope_of
+from storage.sqlite.accounts import scope_of
 from storage.sqlite.instants import from_text, to_text
 
 __all__ = ["Destination", "add", "add_part", "due", "next_time", "set_state"]
@@ -43,7 +43,7 @@ def add(
                 scope.conversation_id,
                 scope.speaker,
                 scope.audience,
-                platform_of(scope.tenant),
+                scope.platform,
                 place,
                 address,
                 reply.text,

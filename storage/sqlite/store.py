@@ -18,6 +18,7 @@ from storage.sqlite.indexes import Indexes
 from storage.sqlite.keeping import Keeping
 from storage.sqlite.loading import Loading
 from storage.sqlite.operating import Operating
+from storage.sqlite.placing import Placing
 from storage.sqlite.reading import Memories
 from storage.sqlite.recall_index import RecallIndex
 from storage.sqlite.reflecting import Reflecting
@@ -42,6 +43,7 @@ class SqliteStore(
     Keeping,
     Importing,
     Budgeting,
+    Placing,
 ):
     """Everything the bot remembers, in one file; made by `open`."""
 

@@ -297,6 +297,7 @@ _ANONYMOUS = (
         "WHERE speaker IN (SELECT value FROM json_each(:keys)) "
         "AND id IN (SELECT turn_id FROM messages WHERE kind = 'user_message')"
     ),
+    "UPDATE place_settings SET actor = NULL WHERE actor IN (SELECT value FROM json_each(:keys))",
     "UPDATE usage SET speaker = NULL WHERE speaker IN (SELECT value FROM json_each(:keys))",
     (
         "UPDATE audit SET detail = '' WHERE actor IN (SELECT value FROM json_each(:keys)) "

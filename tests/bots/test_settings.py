@@ -94,8 +94,8 @@ class TestWrongValues:
             ("MEMBOT_DATABASE_URL", "mysql://x", "sqlite:///"),
             ("MEMBOT_DATABASE_URL", "sqlite://", "sqlite:///"),
             ("MEMBOT_DATABASE_URL", "postgresql://h/d", "not available yet"),
-            ("MEMBOT_MAPPING", "single", "not available yet"),
-            ("MEMBOT_MAPPING", "teem", "team"),
+            ("MEMBOT_MAPPING", "teem", "team, personal, per-user-in-channel, single"),
+            ("MEMBOT_MAPPING", "personal", "[owner] identities"),
             ("MEMBOT_ADMINS", "ada", "slack:T1/U2"),
             ("MEMBOT_WEB_LISTEN", "8765", "host:port, or off"),
             ("MEMBOT_WEB_LISTEN", "127.0.0.1:99999", "host:port, or off"),
@@ -219,8 +219,9 @@ class TestConfigFile:
             ('[mcp.a]\nallow = ["*"]\n', "mcp.a needs either command or url"),
             ('[mcp."a b"]\nurl = "http://h/"\nallow = ["*"]\n', "cannot be a server's name"),
             ('[mcp.a]\nurl = "h:1"\nallow = ["*"]\n', "mcp.a.url"),
-            ('[[places]]\nmatch = "*"\nmode = "listen"\n', "only mention is available yet"),
-            ('[[places]]\nmatch = "*"\nmapping = "single"\n', "only team is available yet"),
+            ('[[places]]\nmatch = "*"\nmode = "shout"\n', "mention"),
+            ('[[places]]\nmatch = "*"\nmapping = "personal"\n', "[owner] identities"),
+            ('[owner]\nidentities = ["ada"]\n', "owner.identities"),
         ],
     )
     def test_what_cannot_work_is_refused_in_one_sentence(self, elsewhere, text, expected):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from bots.adapter import CommandAnswer, CommandSpec
 from bots.discord_bot.adapter import DiscordAdapter
+from bots.places import Places
 from bots.routing import Origin, scope_of
 from engine.records import OutboxItem, Turn
 from engine.store import Acceptance
@@ -95,6 +96,7 @@ def make_adapter(inbox=None, runner=None, **more):
         runner or RecordingRunner(),
         more.pop("table", TABLE),
         more.pop("now", Clock()),
+        places=more.pop("places", Places()),
         **more,
     )
 

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from bots.adapter import CommandAnswer, CommandRequest, CommandSpec
+from bots.places import Places
 from bots.slack_bot.adapter import SlackAdapter
 from engine.errors import StoreUnavailable
 from engine.records import IncomingEvent, OutboxItem, Scope, Turn
@@ -153,12 +154,14 @@ def make_bot(slack) -> MakeBot:
     def make(**settings: object) -> Bot:
         inbox, runner, clock = RecordingInbox(slack), RecordingRunner(), Clock()
         defaults = {"api_base_url": slack.base_url, "ping_interval_seconds": 0.1}
+        places = settings.pop("places", None) or Places()
         adapter = SlackAdapter(
             BOT_TOKEN,
             inbox,
             runner,
             TABLE,
             clock,
+            places,
             **(defaults | (settings or {"app_token": APP_TOKEN})),
         )
         return Bot(slack, inbox, runner, clock, adapter)

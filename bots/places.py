@@ -1,0 +1,84 @@
+"""What is set for each place, and whose memory an event from it reaches; answers without waiting.
+
+Set in chat (kept in the database), else in ``membot.toml``, else the default.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from bots.routing import TEAM_RULES, Origin, Rules, brain_of, in_direct_messages, scope_of
+from engine.place_settings import PlaceSetting, PlaceStore
+from engine.places import most_specific
+from engine.records import Scope
+
+_RULES = tuple(field.name for field in fields(Rules))
+
+
+class Places:
+    """The settings of all places, in memory.
+
+    Args:
+        default: Where nothing is set.
+        configured: What the configuration file says: pattern of places, name, value.
+        owner: Identities of the one person whom the preset ``personal`` serves, as principals.
+    """
+
+    def __init__(
+        self,
+        default: Rules = TEAM_RULES,
+        configured: Iterable[tuple[str, str, str]] = (),
+        owner: Sequence[str] = (),
+    ) -> None:
+        self._default = default
+        self._configured = _by_name(configured)
+        self._brains = {in_direct_messages(one): brain_of(owner[0]) for one in owner}
+        self._set: dict[str, dict[str, str]] = {}
+        self._known: dict[str, Rules] = {}
+
+    async def load(self, store: PlaceStore) -> None:
+        """Read what was set in chat."""
+        for setting in await store.place_settings():
+            self.follow(setting)
+
+    def follow(self, setting: PlaceSetting) -> None:
+        """Hold to what was just stored."""
+        values = self._set.setdefault(setting.name, {})
+        values.pop(setting.place, None)
+        if setting.value is not None:
+            values[setting.place] = setting.value
+        self._known.clear()
+
+    def rules_for(self, origin: Origin) -> Rules:
+        """What is set for the place of an event; a thread's is its channel's."""
+        known = self._known.get(origin.place)
+        if known is None:
+            known = self._rules(origin.place)
+            self._known[origin.place] = known
+        return known
+
+    def scope_of(self, origin: Origin) -> Scope:
+        """Whose memory an event from there reaches."""
+        rules = self.rules_for(origin)
+        brain = self._brains.get(origin.principal) if rules.mapping == "personal" else None
+        return scope_of(origin, rules, brain)
+
+    def value(self, name: str, place: str) -> str | None:
+        """What is set under a name for a place, in chat or else in the file; None for nothing."""
+        for values in (self._set.get(name, {}), self._configured.get(name, {})):
+            pattern = most_specific(place, tuple(values))
+            if pattern is not None:
+                return values[pattern]
+        return None
+
+    def _rules(self, place: str) -> Rules:
+        found: dict[str, Any] = {name: self.value(name, place) for name in _RULES}
+        return replace(self._default, **{name: value for name, value in found.items() if value})
+
+
+def _by_name(configured: Iterable[tuple[str, str, str]]) -> Mapping[str, Mapping[str, str]]:
+    """Values by pattern under each name; of two for one pattern the first holds."""
+    values: dict[str, dict[str, str]] = {}
+    for pattern, name, value in configured:
+        values.setdefault(name, {}).setdefault(pattern, value)
+    return values
