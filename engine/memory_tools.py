@@ -150,7 +150,9 @@ async def conversation_search(
         end=end,
         speaker=speaker,
     )
-    return _shown(context, await context.store.search_recall(context.scope, search), query)
+    found = await context.store.search_recall(context.scope, search)
+    context.draft.used_messages += [hit.id for hit in found.hits]
+    return _shown(context, found, query)
 
 
 async def conversation_search_date(
@@ -166,7 +168,9 @@ async def conversation_search_date(
     start, end = _days(context, start_date, end_date)
     size = context.config.page_size
     search = RecallSearch(query="", page=_page(page), page_size=size, start=start, end=end)
-    return _shown(context, await context.store.list_recall(context.scope, search))
+    found = await context.store.list_recall(context.scope, search)
+    context.draft.used_messages += [hit.id for hit in found.hits]
+    return _shown(context, found)
 
 
 async def archival_memory_insert(
@@ -245,6 +249,7 @@ async def archival_memory_search(
         past=end is not None,
     )
     found = await context.store.search_archival(context.scope, search, context.knowledge)
+    context.draft.used_passages += [hit.id for hit in found.hits]
     return _shown(context, found, query)
 
 

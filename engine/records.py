@@ -400,6 +400,7 @@ class StepCommit:
         warned: True when this step inserted the memory-pressure alert.
         heartbeats_paused_until: Set by ``pause_heartbeats``.
         cancelled_schedules: Their ids.
+        used_messages: Ids of what searches have shown to the model, and ``used_passages``.
     """
 
     turn: Turn
@@ -412,6 +413,8 @@ class StepCommit:
     approvals: tuple[Approval, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     cancelled_schedules: tuple[str, ...] = ()
+    used_messages: tuple[str, ...] = ()
+    used_passages: tuple[str, ...] = ()
     usage: tuple[TokenUsage, ...] = ()
     state: TurnState = "running"
     error_id: str | None = None
@@ -465,6 +468,7 @@ class OutboxItem:
         nonce: At most 25 characters, the same for every attempt.
         part_refs: Platform ids of the parts already sent, in order.
         choices: Buttons under it, for whoever is there; their rights decide.
+        has_receipt: Whether its turn used or wrote memory so far.
     """
 
     id: str
@@ -480,6 +484,7 @@ class OutboxItem:
     nonce: str
     part_refs: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
+    has_receipt: bool = False
     created_at: datetime
 
 

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from engine.budgets import BudgetStore
 from engine.imports import Added, Portion
 from engine.place_settings import PlaceStore
+from engine.receipts import ReceiptStore
 from engine.records import (
     AgentOverview,
     Approval,
@@ -508,6 +509,7 @@ class Store(
     BudgetStore,
     RetentionStore,
     PlaceStore,
+    ReceiptStore,
     Protocol,
 ):
     """The whole port; SQLite implements it, and every later database passes the same tests."""

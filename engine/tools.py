@@ -59,6 +59,8 @@ class Draft:
     approvals: list[Approval] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
     cancelled_schedules: list[str] = field(default_factory=list)
+    used_messages: list[str] = field(default_factory=list)
+    used_passages: list[str] = field(default_factory=list)
     heartbeats_paused_until: datetime | None = None
 
 

@@ -154,6 +154,8 @@ class TurnRunner:
             approvals=tuple(draft.approvals),
             schedules=tuple(draft.schedules),
             cancelled_schedules=tuple(draft.cancelled_schedules),
+            used_messages=tuple(draft.used_messages),
+            used_passages=tuple(draft.used_passages),
             usage=(reply.usage,),
             state="running" if isinstance(next_step, Continue) else "done",
             warned=alert is not None,

@@ -8,6 +8,7 @@ import sqlite_utils
 from engine.errors import StoreUnavailable
 from storage.sqlite.document_tables import DOCUMENT_TABLES
 from storage.sqlite.place_tables import PLACE_TABLES
+from storage.sqlite.receipt_tables import RECEIPTS
 from storage.sqlite.search_tables import create_search_tables
 from storage.sqlite.tables import (
     APPROVALS,
@@ -77,6 +78,13 @@ def outbox_choices(db: sqlite_utils.Database) -> None:
 def settings_of_places(db: sqlite_utils.Database) -> None:
     """What admins set for places in chat."""
     for statement in PLACE_TABLES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def receipts(db: sqlite_utils.Database) -> None:
+    """What turns have used of memory, and which of them a receipt has something to show of."""
+    for statement in RECEIPTS:
         db.conn.execute(statement)
 
 

@@ -68,7 +68,8 @@ def due(
 ) -> list[OutboxItem]:
     """The first open item of each place whose time has come, oldest first."""
     rows = connection.execute(
-        f"SELECT * FROM outbox WHERE seq IN {_FIRST_OF_PLACES} "  # noqa: S608 - a constant
+        "SELECT *, (SELECT t.has_receipt FROM turns AS t WHERE t.id = outbox.turn_id) "  # noqa: S608 - a constant
+        f"AS has_receipt FROM outbox WHERE seq IN {_FIRST_OF_PLACES} "
         "AND due <= :at ORDER BY seq LIMIT :limit",
         {"platform": platform, "at": to_text(at), "limit": limit},
     )
@@ -127,5 +128,6 @@ def _item(row: Any) -> OutboxItem:  # noqa: ANN401 - a row of any query
         nonce=row["nonce"],
         part_refs=tuple(json.loads(row["part_refs"])),
         choices=tuple(Choice(**choice) for choice in json.loads(row["choices"])),
+        has_receipt=bool(row["has_receipt"]),
         created_at=from_text(row["created_at"]),
     )

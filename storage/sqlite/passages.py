@@ -13,7 +13,7 @@ from storage.sqlite.archival_index import IndexedPassage
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["add", "by_seq", "current", "hits", "remove", "supersede"]
+__all__ = ["add", "by_seq", "current", "hits", "remove", "revive", "supersede"]
 
 
 def add(
@@ -111,6 +111,19 @@ def supersede(
             ended = _indexed(_passage(row), row["seq"], scope.agent_id)
             indexes.archival.add_past(connection, [ended])
             accounts.add_counts(connection, scope.agent_id, passages=-1)
+
+
+def revive(connection: sqlite3.Connection, indexes: Indexes, scope: Scope, seq: int) -> None:
+    """Let a superseded passage stand again."""
+    row = connection.execute(
+        "UPDATE passages SET superseded_at = NULL, superseded_by = NULL WHERE seq = ? "
+        "AND agent_id = ? AND tenant = ? AND superseded_at IS NOT NULL RETURNING *",
+        (seq, scope.agent_id, scope.tenant),
+    ).fetchone()
+    if row:
+        indexes.archival.remove(connection, [seq])
+        indexes.archival.add(connection, [_indexed(_passage(row), seq, scope.agent_id)])
+        accounts.add_counts(connection, scope.agent_id, passages=1)
 
 
 def current(connection: sqlite3.Connection, scope: Scope, passage_id: str) -> Passage | None:

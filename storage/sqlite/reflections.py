@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.errors import StaleTurn
 from engine.records import Block, Message, Reflection, ReflectionCommit, Scope
-from storage.sqlite import accounts, blocks, ledger, messages, passages
+from storage.sqlite import accounts, blocks, ledger, messages, passages, receipts
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
 
@@ -59,7 +59,13 @@ def load(
     if not unread:
         return None
     taken = _portion(unread, tokens)
-    said = tuple(item for item in taken if item.text.strip() and item.searchable)
+    keys = [item.source_key for item in taken if item.source_key]
+    disputed = receipts.disputed(connection, scope, keys)
+    said = tuple(
+        item
+        for item in taken
+        if item.text.strip() and item.searchable and item.source_key not in disputed
+    )
     return Reflection(
         scope=scope,
         messages=said,

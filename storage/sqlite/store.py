@@ -21,6 +21,7 @@ from storage.sqlite.operating import Operating
 from storage.sqlite.placing import Placing
 from storage.sqlite.reading import Memories
 from storage.sqlite.recall_index import RecallIndex
+from storage.sqlite.receipting import Receipting
 from storage.sqlite.reflecting import Reflecting
 from storage.sqlite.retention import Retaining
 from storage.sqlite.scheduling import Scheduling
@@ -44,6 +45,7 @@ class SqliteStore(
     Importing,
     Budgeting,
     Placing,
+    Receipting,
 ):
     """Everything the bot remembers, in one file; made by `open`."""
 

@@ -182,6 +182,7 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
     schedules.cancel(connection, scope, step.cancelled_schedules)
     outbox.add(connection, (turn.id, scope, turn.place, turn.address), step.replies, step.at)
     _add_approvals(connection, step.approvals)
+    _add_uses(connection, step)
     ledger.add_usage(connection, scope, step.usage, step.at)
     if step.warned:
         summaries.set_warned(connection, scope)
@@ -208,6 +209,34 @@ def _add_approvals(connection: sqlite3.Connection, approvals: Iterable[Approval]
                 to_text(approval.asked_at),
                 to_text(approval.expires_at),
             ),
+        )
+
+
+_USED = {
+    "message": (
+        "INSERT OR IGNORE INTO turn_uses (turn_id, agent_id, message_id) "
+        "SELECT :turn, :agent, id FROM messages WHERE id = :id AND agent_id = :agent"
+    ),
+    "passage": (
+        "INSERT OR IGNORE INTO turn_uses (turn_id, agent_id, passage_id, ended) "
+        "SELECT :turn, :agent, id, :ended FROM passages WHERE id = :id "
+        "AND (agent_id = :agent OR agent_id GLOB 'knowledge:*')"
+    ),
+}
+
+
+def _add_uses(connection: sqlite3.Connection, step: StepCommit) -> None:
+    """Note what a receipt of the turn will show; what was erased since it was read is left out."""
+    deleted = [one.passage_id for one in step.revisions if one.successor is None]
+    used = [("message", one, 0) for one in step.used_messages]
+    used += [("passage", one, 0) for one in step.used_passages]
+    used += [("passage", one, 1) for one in deleted]
+    keys = {"turn": step.turn.id, "agent": step.turn.scope.agent_id}
+    for kind, one, ended in used:
+        connection.execute(_USED[kind], {**keys, "id": one, "ended": ended})
+    if used or step.blocks or step.passages or step.schedules:
+        connection.execute(
+            "UPDATE turns SET has_receipt = 1 WHERE id = :turn AND agent_id = :agent", keys
         )
 
 
