@@ -53,6 +53,7 @@ class CommandRequest:
         platform_admin: What the platform says of the actor's rights in this tenant.
         confirmed: True on the second of two steps.
         file: Bytes that came with it (``agent import``).
+        site: Address of the workspace where messages can be opened, where it has its own.
     """
 
     command: str
@@ -63,6 +64,7 @@ class CommandRequest:
     platform_admin: bool = False
     confirmed: bool = False
     file: AnswerFile | None = None
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,25 @@ from typing import Protocol
 
 from bots.adapter import CommandAnswer, CommandRequest, Inbox
 from engine.approvals import Decision, shown_arguments
+from engine.disputes import Disputes
+from engine.pinning import Pinning
 from engine.records import Approval
 
 _SHOWN_CHARS = 200
 
 
 class Turns(Inbox, Protocol):
-    """An inbox that also takes decisions."""
+    """An inbox that also takes decisions, and what people say of memory."""
+
+    @property
+    def disputes(self) -> Disputes:
+        """Withdraws what is not true."""
+        ...
+
+    @property
+    def pinning(self) -> Pinning:
+        """Keeps the gist of what is about to be summarised."""
+        ...
 
     async def decide(self, decision: Decision) -> str | None:
         """Run or refuse a call that waits for a person; the turn in which the agent says so."""

@@ -8,6 +8,7 @@ from bots.approving import Turns
 from bots.commands import Commands
 from bots.conversation_commands import ConversationCommands, StatusInfo
 from bots.memory_commands import MemoryCommands
+from bots.receipt_commands import ReceiptCommands
 from bots.rights import Rights
 from engine.store import Store
 
@@ -25,6 +26,7 @@ def build_commands(
     families = (
         ConversationCommands(store=store, inbox=inbox, rights=rights, now=now, info=info),
         MemoryCommands(store, inbox, now),
+        ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
         AgentCommands(store, rights, now),
     )
     return Commands(families, rights)

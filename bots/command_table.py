@@ -20,6 +20,26 @@ COMMANDS: tuple[CommandSpec, ...] = (
         words="memory forget-me",
         summary="Erase everything about you, in two steps, with a receipt",
     ),
+    CommandSpec(
+        words="receipt",
+        summary="What my last answer to you used and wrote, with a way to take it back",
+        options={"turn?": "Of another answer, by its id"},
+    ),
+    CommandSpec(
+        words="memory undo-write",
+        summary="Take back one write of an answer",
+        options={"write": "As the receipt names it"},
+    ),
+    CommandSpec(
+        words="memory forget-write",
+        summary="Forget one write of an answer and the message it came from, in two steps",
+        options={"write": "As the receipt names it"},
+    ),
+    CommandSpec(
+        words="memory not-true",
+        summary="Withdraw one write of an answer, so that I do not learn it again",
+        options={"write": "As the receipt names it"},
+    ),
     CommandSpec(words="new", summary="A fresh conversation; memory is kept"),
     CommandSpec(words="stop", summary="Stop the answer that is being worked on"),
     CommandSpec(

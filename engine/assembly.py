@@ -10,10 +10,12 @@ from engine.budgets import Accountant
 from engine.chat_model import ChatModel
 from engine.config import EngineConfig
 from engine.context_window import ContextWindow
-from engine.dispatcher import Background, Dispatcher, ShowActivity
+from engine.dispatcher import Background, Care, Dispatcher, ShowActivity
+from engine.disputes import Disputes
 from engine.hooks import Hook
 from engine.memory_agent import MemoryAgent, MemoryAgentTools
 from engine.memory_tools import correction_tools, memory_tools
+from engine.pinning import Pinning
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager
 from engine.schedule_tools import schedule_tools
@@ -115,16 +117,20 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
         now=ports.now,
         zone=zone,
     )
-    background = Background(queue=queue, memory_agent=memory_agent)
     accountant = Accountant(
         store=ports.store, budgets=lambda _: config.budgets, now=ports.now, zone=zone
+    )
+    care = Care(
+        disputes=Disputes(store=ports.store, counter=ports.counter, now=ports.now, zone=zone),
+        pinning=Pinning(store=ports.store, summarizer=summarizer, config=memory, now=ports.now),
     )
     return Dispatcher(
         ports=ports,
         runner=runner,
-        background=background,
+        background=Background(queue=queue, memory_agent=memory_agent),
         approvals=approvals,
         accountant=accountant,
+        care=care,
         config=config,
     )
 

@@ -19,9 +19,11 @@ from engine.approvals import Approvals, Decision
 from engine.budgets import Accountant
 from engine.changes import Changes
 from engine.config import EngineConfig
+from engine.disputes import Disputes
 from engine.errors import MembotError, ModelUnavailable, StaleTurn, StoreUnavailable
 from engine.hooks import TurnFinished
 from engine.memory_agent import MemoryAgent
+from engine.pinning import Pinning
 from engine.queue_manager import QueueManager
 from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn, TurnState
 from engine.running import Running
@@ -54,6 +56,14 @@ class Background:
         await self.queue.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Care:
+    """What people do about an agent's memory without talking to it."""
+
+    disputes: Disputes
+    pinning: Pinning
+
+
 class Dispatcher:
     """Accepts events and runs their turns.
 
@@ -63,6 +73,7 @@ class Dispatcher:
         background: Starts and ends with the dispatcher.
         approvals: Tells agents what became of calls that waited for a person.
         accountant: Refuses turns for which there is no budget.
+        care: What people do about memory beside their turns.
         config: Bounds, and what an agent is born with.
     """
 
@@ -74,6 +85,7 @@ class Dispatcher:
         background: Background,
         approvals: Approvals,
         accountant: Accountant,
+        care: Care,
         config: EngineConfig,
     ) -> None:
         self._store = ports.store
@@ -81,6 +93,7 @@ class Dispatcher:
         self._background = background
         self._approvals = approvals
         self._accountant = accountant
+        self.disputes, self.pinning = care.disputes, care.pinning
         self._bounds = config.dispatch
         self._reception = Reception(config=config, counter=ports.counter, now=ports.now)
         self._changes = Changes(

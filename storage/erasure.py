@@ -73,16 +73,20 @@ class PastValue:
 def cleaned(history: Sequence[PastValue]) -> list[str]:
     """Each version of a block without the lines that came from the person.
 
-    A line is theirs when a version of theirs brought it, and so is what later replaced it. When
-    nothing else is left of the last version, it is the last one they had no part in.
+    A line is theirs when a version of theirs brought it, and so is what later replaced it, but not
+    what stood there before. When nothing else is left of the last version, it is the last one they
+    had no part in.
     """
     tainted: set[str] = set()
+    clean: set[str] = set()
     before: list[str] = []
     values: list[str] = []
     untouched = ""
     for version in history:
         lines = version.value.splitlines()
-        tainted |= _new_tainted(before, lines, tainted, theirs=version.theirs)
+        new = _new_tainted(before, lines, tainted, theirs=version.theirs)
+        tainted |= new if version.theirs else new - clean
+        clean |= set(lines) - tainted
         values.append("\n".join(line for line in lines if line not in tainted))
         if not version.theirs and values[-1] == version.value:
             untouched = version.value

@@ -62,7 +62,11 @@ class SlackRefused(DeliveryRefused):
 
 
 class SlackCalls:
-    """One workspace's Web API; every failure is a DeliveryDelayed or a SlackRefused."""
+    """One workspace's Web API; every failure is a DeliveryDelayed or a SlackRefused.
+
+    Attributes:
+        site: Address of the workspace, once Slack has told it.
+    """
 
     def __init__(self, token: str, base_url: str | None) -> None:
         base_url = base_url or AsyncWebClient.BASE_URL
@@ -73,6 +77,7 @@ class SlackCalls:
             logger=library_logger(),
             retry_handlers=[],  # the default repeats a post whose answer was lost
         )
+        self.site = ""
         self.local = urlsplit(base_url).hostname in _LOOPBACK
         if self.local:
             self.client.proxy = None

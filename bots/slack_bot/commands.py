@@ -160,6 +160,7 @@ class Commands:
             actor_name=await self._surface.directory.name(asker.user),
             platform_admin=await self._surface.directory.is_admin(asker.user),
             confirmed=confirmed,
+            site=self._surface.calls.site,
         )
 
     def _takes_file(self, command: str) -> bool:

@@ -31,6 +31,7 @@ async def identify(calls: SlackCalls) -> Identity:
         ) from error
     except DeliveryDelayed as error:
         raise OperatorError(error.sentence) from error
+    calls.site = str(answer.get("url") or "")
     return Identity(
         team=str(answer.get("team_id", "")),
         user=str(answer.get("user_id", "")),

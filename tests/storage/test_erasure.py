@@ -81,6 +81,10 @@ class TestCleaning:
             "a\nb",
         ]
 
+    def test_what_stood_there_before_and_was_put_back_stays(self):
+        history = (("tea", False), ("coffee", True), ("tea", False))
+        assert self.clean(*history) == ["tea", "", "tea"]
+
     def test_a_block_they_rewrote_is_as_it_was_before(self):
         assert self.clean(("persona", False), ("hers only", True))[-1] == "persona"
 
