@@ -10,7 +10,7 @@ from engine.budgets import Accountant
 from engine.chat_model import ChatModel
 from engine.config import EngineConfig
 from engine.context_window import ContextWindow
-from engine.dispatcher import Background, Care, Dispatcher, ShowActivity
+from engine.dispatcher import Background, Dispatcher, ShowActivity
 from engine.disputes import Disputes
 from engine.hooks import Hook
 from engine.memory_agent import MemoryAgent, MemoryAgentTools
@@ -120,17 +120,18 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     accountant = Accountant(
         store=ports.store, budgets=lambda _: config.budgets, now=ports.now, zone=zone
     )
-    care = Care(
+    background = Background(
+        queue=queue,
+        memory_agent=memory_agent,
         disputes=Disputes(store=ports.store, counter=ports.counter, now=ports.now, zone=zone),
         pinning=Pinning(store=ports.store, summarizer=summarizer, config=memory, now=ports.now),
     )
     return Dispatcher(
         ports=ports,
         runner=runner,
-        background=Background(queue=queue, memory_agent=memory_agent),
+        background=background,
         approvals=approvals,
         accountant=accountant,
-        care=care,
         config=config,
     )
 

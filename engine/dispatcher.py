@@ -49,19 +49,13 @@ class Background:
 
     queue: QueueManager
     memory_agent: MemoryAgent
+    disputes: Disputes
+    pinning: Pinning
 
     async def close(self) -> None:
         """Give up what is under way; it is made anew."""
         await self.memory_agent.close()
         await self.queue.close()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Care:
-    """What people do about an agent's memory without talking to it."""
-
-    disputes: Disputes
-    pinning: Pinning
 
 
 class Dispatcher:
@@ -73,7 +67,6 @@ class Dispatcher:
         background: Starts and ends with the dispatcher.
         approvals: Tells agents what became of calls that waited for a person.
         accountant: Refuses turns for which there is no budget.
-        care: What people do about memory beside their turns.
         config: Bounds, and what an agent is born with.
     """
 
@@ -85,7 +78,6 @@ class Dispatcher:
         background: Background,
         approvals: Approvals,
         accountant: Accountant,
-        care: Care,
         config: EngineConfig,
     ) -> None:
         self._store = ports.store
@@ -93,7 +85,7 @@ class Dispatcher:
         self._background = background
         self._approvals = approvals
         self._accountant = accountant
-        self.disputes, self.pinning = care.disputes, care.pinning
+        self.disputes, self.pinning = background.disputes, background.pinning
         self._bounds = config.dispatch
         self._reception = Reception(config=config, counter=ports.counter, now=ports.now)
         self._changes = Changes(
