@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from bots.adapter import CommandAnswer, CommandRequest
+from bots.adapter import Choice, CommandAnswer, CommandRequest
 from bots.archives import archive
 from bots.commands import Handler
 from bots.operations import Operations, counts_text, receipt_text
@@ -42,14 +42,30 @@ class AgentCommands:
 
     async def _agent_reset(self, request: CommandRequest) -> CommandAnswer:
         agent_id = await self._reset_target(request)
+        if not request.confirmed or request.arguments.get("sure", "").strip().lower() != "yes":
+            return self._ask_twice(request, agent_id)
+        receipt = await self._operations(request).reset(agent_id, conversation_only=False)
+        return CommandAnswer(text=f"Done. {receipt_text(receipt)}")
+
+    def _ask_twice(self, request: CommandRequest, agent_id: str) -> CommandAnswer:
+        """The first question offers a copy, where the asker may have one."""
         if not request.confirmed:
             text = (
                 f"I will wipe everything the agent {agent_id} remembers: blocks, messages, notes. "
                 "It cannot be undone; `agent export` gives you a copy first."
             )
-            return CommandAnswer(text=text, confirm="Wipe it")
-        receipt = await self._operations(request).reset(agent_id, conversation_only=False)
-        return CommandAnswer(text=f"Done. {receipt_text(receipt)}")
+            copy = Choice(label="Export it first", command="agent export")
+            offered = (copy,) if agent_id == request.scope.agent_id else ()
+            return CommandAnswer(text=text, confirm="Wipe it", choices=offered)
+        wipe = Choice(
+            label="Wipe it for good",
+            command="agent reset",
+            arguments={**request.arguments, "sure": "yes"},
+            confirmed=True,
+            danger=True,
+        )
+        text = f"Are you sure? Nothing brings back what the agent {agent_id} remembers."
+        return CommandAnswer(text=text, choices=(wipe,))
 
     async def _reset_target(self, request: CommandRequest) -> str:
         target = request.arguments.get("target", "").strip().lower()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bots.adapter import Adapter
+from bots.admin_commands import Configured
 from bots.command_families import build_commands
 from bots.command_table import COMMANDS
 from bots.commands import Commands
@@ -244,7 +245,12 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         version=product_version(),
     )
     commands = build_commands(
-        store=store, inbox=dispatcher, admins=settings.admins, now=utc_now, info=info
+        store=store,
+        inbox=dispatcher,
+        admins=settings.admins,
+        now=utc_now,
+        info=info,
+        configured=Configured(prices=settings.file.prices, backups=settings.backups),
     )
     places = _places(settings)
     await places.load(store)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from bots.admin_commands import AdminCommands, Configured
 from bots.agent_commands import AgentCommands
 from bots.approving import Turns
 from bots.commands import Commands
@@ -20,6 +21,7 @@ def build_commands(
     admins: frozenset[str],
     now: Callable[[], datetime],
     info: StatusInfo,
+    configured: Configured,
 ) -> Commands:
     """All commands of the table, working on one memory."""
     rights = Rights(admins)
@@ -28,5 +30,6 @@ def build_commands(
         MemoryCommands(store, inbox, now),
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
         AgentCommands(store, rights, now),
+        AdminCommands(store=store, rights=rights, now=now, configured=configured),
     )
     return Commands(families, rights)

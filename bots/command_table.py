@@ -60,8 +60,25 @@ COMMANDS: tuple[CommandSpec, ...] = (
         options={
             "target": "room, or user",
             "person?": "With user: whose, as a key such as slack:T1/U2",
+            "sure?": "yes: answers the second question",
         },
         admin=True,
+    ),
+    CommandSpec(
+        words="agent usage",
+        summary="Tokens used and what they cost",
+        options={"days?": "How many days back; 30 when left out"},
+        admin=True,
+    ),
+    CommandSpec(
+        words="agent audit",
+        summary="Who did what to which memory, newest first",
+        options={"limit?": "How many lines; 20 when left out"},
+        admin=True,
+    ),
+    CommandSpec(words="agent backup", summary="A verified copy of the database", admin=True),
+    CommandSpec(
+        words="agent doctor", summary="What is wrong in the set-up, and the fix", admin=True
     ),
     CommandSpec(words="agent export", summary="The archive of this place's agent", admin=True),
     CommandSpec(

@@ -213,13 +213,13 @@ class Operations:
         await self._store.backup(file)
         await self.record("backup", file.name)
 
-    async def usage(self, days: int) -> list[UsageRow]:
-        """Tokens by day, model and purpose."""
-        return await self._store.usage(days, self._now())
+    async def usage(self, days: int, tenant: str | None = None) -> list[UsageRow]:
+        """Tokens by day, model and purpose, of a tenant or of all."""
+        return await self._store.usage(days, self._now(), tenant)
 
-    async def audit(self, limit: int) -> list[AuditRow]:
-        """The last acts, newest first."""
-        return await self._store.audit(limit)
+    async def audit(self, limit: int, tenant: str | None = None) -> list[AuditRow]:
+        """The last acts in a tenant, or in all, newest first."""
+        return await self._store.audit(limit, tenant)
 
     async def record(self, action: str, subject: str, detail: str = "") -> None:
         """Note an act; never with message text."""

@@ -14,6 +14,12 @@ def print_report(checks: list[Check], *, as_json: bool) -> None:
         report = {"ok": passed, "checks": [asdict(check) for check in checks]}
         sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=2) + "\n")
         return
-    for check in checks:
-        fix = f" -> {check.fix}" if check.fix else ""
-        sys.stdout.write(f"{check.state:6}  {check.name}: {check.detail}{fix}\n")
+    sys.stdout.writelines(f"{line}\n" for line in report_lines(checks))
+
+
+def report_lines(checks: list[Check]) -> list[str]:
+    """One line a check."""
+    return [
+        f"{check.state:6}  {check.name}: {check.detail}{f' -> {check.fix}' if check.fix else ''}"
+        for check in checks
+    ]

@@ -34,13 +34,15 @@ def add_usage(
     )
 
 
-def usage(connection: sqlite3.Connection, days: int, at: datetime) -> list[UsageRow]:
-    """Tokens of the last days by day, model and purpose; the latest day first."""
+def usage(
+    connection: sqlite3.Connection, days: int, at: datetime, tenant: str | None
+) -> list[UsageRow]:
+    """Tokens of the last days by day, model and purpose, of a tenant or of all; latest first."""
     rows = connection.execute(
         "SELECT substr(at, 1, 10), model, purpose, count(*), sum(input_tokens), "
-        "sum(cached_tokens), sum(output_tokens) FROM usage WHERE at > ? "
-        "GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3",
-        (to_text(at - timedelta(days=days)),),
+        "sum(cached_tokens), sum(output_tokens) FROM usage WHERE at > :since "
+        "AND (:tenant IS NULL OR tenant = :tenant) GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3",
+        {"since": to_text(at - timedelta(days=days)), "tenant": tenant},
     )
     return [
         UsageRow(
@@ -64,9 +66,14 @@ def record(connection: sqlite3.Connection, row: AuditRow) -> None:
     )
 
 
-def audit(connection: sqlite3.Connection, limit: int) -> list[AuditRow]:
-    """The latest acts, the newest first."""
-    rows = connection.execute("SELECT * FROM audit ORDER BY id DESC LIMIT ?", (limit,))
+def audit(connection: sqlite3.Connection, limit: int, tenant: str | None) -> list[AuditRow]:
+    """The latest acts, the newest first; of a tenant those on its agents, places and people."""
+    rows = connection.execute(
+        "SELECT * FROM audit WHERE :tenant IS NULL "
+        "OR substr(subject, 1, length(:tenant) + 1) = :tenant || '/' "
+        "ORDER BY id DESC LIMIT :limit",
+        {"tenant": tenant, "limit": limit},
+    )
     return [
         AuditRow(
             at=from_text(row["at"]),

@@ -62,13 +62,13 @@ class Operating:
 
         await self._database.write(run)
 
-    async def usage(self, days: int, at: datetime) -> list[UsageRow]:
-        """Tokens of the last days by day, model and purpose."""
-        return await self._database.read(lambda c: ledger.usage(c, days, at))
+    async def usage(self, days: int, at: datetime, tenant: str | None = None) -> list[UsageRow]:
+        """Tokens of the last days by day, model and purpose, of a tenant or of all."""
+        return await self._database.read(lambda c: ledger.usage(c, days, at, tenant))
 
-    async def audit(self, limit: int) -> list[AuditRow]:
-        """The latest acts, the newest first."""
-        return await self._database.read(lambda c: ledger.audit(c, limit))
+    async def audit(self, limit: int, tenant: str | None = None) -> list[AuditRow]:
+        """The latest acts in a tenant, or in all, the newest first."""
+        return await self._database.read(lambda c: ledger.audit(c, limit, tenant))
 
     async def kept_value(self, name: str) -> str | None:
         """A small value that outlives the process, if there is one of that name."""

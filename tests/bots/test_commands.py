@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from bots.adapter import AnswerFile, CommandRequest
+from bots.admin_commands import Configured
 from bots.command_families import build_commands
 from bots.command_table import COMMANDS, help_text, usage
 from bots.conversation_commands import DEMO_NOTE, StatusInfo
+from bots.typed_commands import parse, typed_form
 from engine.records import BlockWrite
 from tests.bots.memory_rig import open_memory, scope
 
@@ -41,7 +43,12 @@ class Desk:
         self.memory = memory
         self.inbox = Inbox()
         self.commands = build_commands(
-            store=memory.store, inbox=self.inbox, admins=admins, now=memory.clock, info=info
+            store=memory.store,
+            inbox=self.inbox,
+            admins=admins,
+            now=memory.clock,
+            info=info,
+            configured=Configured(),
         )
 
     async def run(self, command, where=DM, **more):
@@ -209,15 +216,26 @@ class TestRights:
 
 
 class TestReset:
-    async def test_takes_two_steps_and_leaves_a_trace(self, desk):
+    @pytest.mark.behaviour("command.agent-reset", "discord", "slack", "terminal")
+    async def test_offers_a_copy_asks_twice_and_leaves_a_trace(self, desk):
         await room(desk)
         ask = {"platform_admin": True, "arguments": {"target": "room"}}
         first = await desk.run("agent reset", ROOM_ADA, **ask)
         assert first.confirm
-        assert "agent export" in first.text
-        assert (await desk.memory.store.counts(ROOM_ADA)).messages > 0
+        assert [choice.command for choice in first.choices] == ["agent export"]
         second = await desk.run("agent reset", ROOM_ADA, confirmed=True, **ask)
-        assert "Removed" in second.text
+        assert "Are you sure?" in second.text
+        assert (await desk.memory.store.counts(ROOM_ADA)).messages > 0
+        (wipe,) = second.choices
+        assert parse(typed_form(wipe).removesuffix(" --yes"), COMMANDS).arguments == wipe.arguments
+        third = await desk.run(
+            wipe.command,
+            ROOM_ADA,
+            platform_admin=True,
+            confirmed=wipe.confirmed,
+            arguments=wipe.arguments,
+        )
+        assert "Removed" in third.text
         assert (await desk.memory.store.counts(ROOM_ADA)).messages == 0
         (row, *_) = await desk.memory.store.audit(10)
         assert row.actor == "console:local/ada"

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from bots.adapter import CommandRequest
+from bots.admin_commands import Configured
 from bots.command_families import build_commands
 from bots.conversation_commands import StatusInfo
 from engine.errors import StoreUnavailable
@@ -56,6 +57,7 @@ class House:
             admins=frozenset({"console:local/root"}),
             now=self.rig.clock,
             info=INFO,
+            configured=Configured(),
         )
 
     async def ask(self, path="a.txt", scope=None, **changes):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from bots.adapter import CommandRequest
+from bots.admin_commands import Configured
 from bots.command_families import build_commands
 from bots.conversation_commands import StatusInfo
 from engine.mcp_servers import McpServers
@@ -99,6 +100,7 @@ class TestAServer:
             admins=frozenset(),
             now=served.rig.clock,
             info=INFO,
+            configured=Configured(),
         )
         served.rig.script(call("send_message", message="It failed."))
         request = CommandRequest(

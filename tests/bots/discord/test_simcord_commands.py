@@ -7,6 +7,7 @@ import discord
 import pytest
 
 from bots.adapter import AnswerFile, Choice, CommandAnswer, CommandSpec
+from bots.admin_commands import Configured
 from bots.command_families import build_commands
 from bots.command_table import COMMANDS
 from bots.conversation_commands import StatusInfo
@@ -183,7 +184,14 @@ class TestTheCommandLayer:
         info = StatusInfo(
             model="offline", is_demonstration=False, context_tokens=32768, version="0"
         )
-        return build_commands(store=None, inbox=inbox, admins=frozenset(), now=clock, info=info)
+        return build_commands(
+            store=None,
+            inbox=inbox,
+            admins=frozenset(),
+            now=clock,
+            info=info,
+            configured=Configured(),
+        )
 
     @pytest.mark.behaviour("command.help", "discord")
     async def test_answers_help(self, general, ada):
