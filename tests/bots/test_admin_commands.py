@@ -59,7 +59,6 @@ async def office(tmp_path):
 
 
 class TestUsage:
-    @pytest.mark.behaviour("command.agent-usage", "discord", "slack", "terminal")
     async def test_shows_tokens_and_cost_by_model_and_purpose(self, office):
         million = TokenUsage(
             model="m-1", input_tokens=1_000_000, cached_tokens=500_000, output_tokens=250_000
@@ -94,7 +93,6 @@ class TestUsage:
 
 
 class TestAudit:
-    @pytest.mark.behaviour("command.agent-audit", "discord", "slack", "terminal")
     async def test_lists_acts_in_this_workspace_newest_first(self, office):
         for number, subject in enumerate(["slack:T1/channel/C1", "slack:T2/x", "slack:T1/U2"]):
             row = AuditRow(
@@ -115,7 +113,6 @@ class TestWhatIsAboutTheWholeBot:
         assert "MEMBOT_ADMINS" in await office.run(command)
         assert not (tmp_path / "backups").exists()
 
-    @pytest.mark.behaviour("command.agent-backup", "discord", "slack", "terminal")
     async def test_a_backup_is_made_for_the_operator_and_noted(self, office, tmp_path):
         said = await office.run("agent backup", actor=OPERATOR)
         (file,) = (tmp_path / "backups").iterdir()
@@ -123,7 +120,6 @@ class TestWhatIsAboutTheWholeBot:
         assert str(tmp_path) not in said
         assert [row.action for row in await office.store.audit(5)] == ["backup"]
 
-    @pytest.mark.behaviour("command.agent-doctor", "discord", "slack", "terminal")
     async def test_the_doctor_answers_the_operator(self, office, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("MEMBOT_EMBEDDING_MODEL", "none")

@@ -216,7 +216,6 @@ class TestRights:
 
 
 class TestReset:
-    @pytest.mark.behaviour("command.agent-reset", "discord", "slack", "terminal")
     async def test_offers_a_copy_asks_twice_and_leaves_a_trace(self, desk):
         await room(desk)
         ask = {"platform_admin": True, "arguments": {"target": "room"}}
