@@ -54,6 +54,7 @@ class CommandRequest:
         confirmed: True on the second of two steps.
         file: Bytes that came with it (``agent import``).
         site: Address of the workspace where messages can be opened, where it has its own.
+        locale: The actor's, as the platform has it.
     """
 
     command: str
@@ -65,6 +66,7 @@ class CommandRequest:
     confirmed: bool = False
     file: AnswerFile | None = None
     site: str = ""
+    locale: str = "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

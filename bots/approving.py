@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from bots.adapter import CommandAnswer, CommandRequest, Inbox
+from bots.texts import text
 from engine.approvals import Decision, shown_arguments
 from engine.disputes import Disputes
 from engine.pinning import Pinning
@@ -42,17 +43,25 @@ async def decide(
         approved=approved,
     )
     turn_id = await turns.decide(decision)
-    text = "Allowed; it has run." if approved else "Refused; it is not run."
-    return CommandAnswer(text=text, turn_id=turn_id)
+    key = "approve.allowed" if approved else "approve.refused"
+    return CommandAnswer(text=text(request.locale, key), turn_id=turn_id)
 
 
-def waiting_text(waiting: list[Approval]) -> str:
+def waiting_answer(waiting: list[Approval], locale: str) -> CommandAnswer:
     """What can be decided at a place."""
     if not waiting:
-        return "Nothing waits for approval here."
+        return CommandAnswer(text=text(locale, "approve.nothing"))
     lines = [
-        f"- `{one.id}` **{one.tool}** for {one.turn.speaker_name}: "
-        f"`{shown_arguments(one, _SHOWN_CHARS)}`"
+        text(
+            locale,
+            "approve.request",
+            id=one.id,
+            tool=one.tool,
+            name=one.turn.speaker_name,
+            arguments=shown_arguments(one, _SHOWN_CHARS),
+        )
         for one in waiting
     ]
-    return "\n".join(["These wait for `approve` or `deny`:", *lines])
+    return CommandAnswer(
+        text="\n".join([text(locale, "approve.waiting"), *(f"- {line}" for line in lines)])
+    )

@@ -47,12 +47,14 @@ def chat(
     """Talk to the bot in this terminal; piped in, every line is one message."""
     from bots.console.session import ChatOptions, run_chat
     from bots.observing import set_up_logging
-    from bots.settings import default_user, load_settings
+    from bots.settings import default_locale, default_user, load_settings
 
     settings = load_settings()
     level = settings.env.membot_log_level
     set_up_logging("WARNING" if level == "INFO" else level)
-    options = ChatOptions(user=user or default_user(), channel=channel, json=as_json)
+    options = ChatOptions(
+        user=user or default_user(), channel=channel, json=as_json, locale=default_locale()
+    )
     return asyncio.run(run_chat(settings, options))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bots.adapter import CommandSpec
+from bots.texts import SOURCE, summary, text
 
 COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
@@ -96,11 +97,12 @@ def usage(spec: CommandSpec) -> str:
     return " ".join([spec.words, *options])
 
 
-def help_text(table: Sequence[CommandSpec] = COMMANDS, *, admin: bool) -> str:
+def help_text(table: Sequence[CommandSpec] = COMMANDS, *, admin: bool, locale: str = SOURCE) -> str:
     """The list of commands a person may use, as Markdown."""
+    admins = f" ({text(locale, 'help.admins')})"
     lines = [
-        f"- `{usage(spec)}`: {spec.summary}{' (admins)' if spec.admin else ''}"
+        f"- `{usage(spec)}`: {summary(locale, spec)}{admins if spec.admin else ''}"
         for spec in table
         if admin or not spec.admin
     ]
-    return "\n".join(["I remember what is said to me. You can tell me:", *lines])
+    return "\n".join([text(locale, "help.heading"), *lines])

@@ -9,6 +9,7 @@ from typing import Protocol
 from bots.adapter import CommandAnswer, CommandRequest
 from bots.command_table import COMMANDS
 from bots.rights import Rights
+from bots.texts import text
 from engine.errors import BadRequest, MembotError, NotAllowed
 
 Handler = Callable[[CommandRequest], Awaitable[CommandAnswer]]
@@ -42,9 +43,9 @@ class Commands:
         handler = self._handlers.get(request.command)
         try:
             if handler is None:
-                raise BadRequest("There is no such command; `help` lists them.")
+                raise BadRequest(text(request.locale, "answer.unknown_command"))
             if request.command in _ADMIN_COMMANDS and not self._rights.is_admin(request):
-                raise NotAllowed
+                raise NotAllowed(text(request.locale, "answer.admins_only"))
             return await handler(request)
         except MembotError as problem:
             return CommandAnswer(text=problem.sentence)

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bots.adapter import CommandAnswer, CommandRequest
-from bots.approving import Turns, decide, waiting_text
+from bots.approving import Turns, decide, waiting_answer
 from bots.command_table import help_text
 from bots.commands import Handler
 from bots.operations import used_tokens
 from bots.rights import Rights
+from bots.texts import text
 from engine.store import Store
 
 DEMO_NOTE = (
@@ -60,20 +62,17 @@ class ConversationCommands:
     async def _new(self, request: CommandRequest) -> CommandAnswer:
         await self.inbox.stop(request.scope)
         await self.store.start_conversation(request.scope, self.now())
-        return CommandAnswer(
-            text="This is a fresh conversation. Memory is kept: what I know and everything that "
-            "was said can still be found."
-        )
+        return CommandAnswer(text=text(request.locale, "new.done"))
 
     async def _stop(self, request: CommandRequest) -> CommandAnswer:
         stopped = await self.inbox.stop(request.scope)
-        return CommandAnswer(text="Stopped." if stopped else "Nothing was being worked on.")
+        return CommandAnswer(text=text(request.locale, "stop.done" if stopped else "stop.nothing"))
 
     async def _approve(self, request: CommandRequest) -> CommandAnswer:
         if request.arguments.get("id"):
             return await self._decide(request, approved=True)
         waiting = await self.store.waiting_approvals(request.scope, self.now())
-        return CommandAnswer(text=waiting_text(waiting))
+        return waiting_answer(waiting, request.locale)
 
     async def _deny(self, request: CommandRequest) -> CommandAnswer:
         return await self._decide(request, approved=False)
@@ -86,14 +85,17 @@ class ConversationCommands:
         window = await self.store.load_window(request.scope)
         counts = await self.store.counts(request.scope)
         used, size = used_tokens(window), self.info.context_tokens
+        say = partial(text, request.locale)
         lines = [
-            f"membot {self.info.version}, model {self.info.model}",
-            f"Context window: about {used} of {size} tokens ({100 * used // size} %)",
-            f"Memory: {counts.messages} messages, {counts.passages} notes",
+            say("status.version", version=self.info.version, model=self.info.model),
+            say("status.window", used=used, size=size, percent=100 * used // size),
+            say("status.memory", messages=counts.messages, passages=counts.passages),
         ]
         if self.info.is_demonstration:
             lines.append(DEMO_NOTE)
         return CommandAnswer(text="\n".join(lines))
 
     async def _help(self, request: CommandRequest) -> CommandAnswer:
-        return CommandAnswer(text=help_text(admin=self.rights.is_admin(request)))
+        return CommandAnswer(
+            text=help_text(admin=self.rights.is_admin(request), locale=request.locale)
+        )

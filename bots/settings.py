@@ -427,6 +427,12 @@ def _adapter_problems(settings: Settings) -> list[str]:
     return []
 
 
+def default_locale() -> str:
+    """The language of the terminal, as POSIX systems set it; English when none is set."""
+    named = (os.environ.get(variable, "") for variable in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return next((name for name in named if name), "en")
+
+
 def default_user() -> str:
     """What the terminal calls the person when nobody says: their login name."""
     for variable in ("USER", "LOGNAME", "USERNAME"):

@@ -48,6 +48,7 @@ class Setting:
     user: str
     channel: str | None = None
     interactive: bool = False
+    locale: str = "en"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +210,7 @@ class Chat:
             actor_name=speaker,
             platform_admin=True,  # whoever is at the terminal can read the database as well
             confirmed=confirmed,
+            locale=self._setting.locale,
         )
 
     def _scope(self, speaker: str) -> Scope:

@@ -30,6 +30,7 @@ class ChatOptions:
     user: str
     channel: str | None = None
     json: bool = False
+    locale: str = "en"
 
 
 async def run_chat(settings: Settings, options: ChatOptions) -> int:
@@ -40,7 +41,12 @@ async def run_chat(settings: Settings, options: ChatOptions) -> int:
     """
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
     screen = _screen(options, interactive=interactive)
-    setting = Setting(user=options.user, channel=options.channel, interactive=interactive)
+    setting = Setting(
+        user=options.user,
+        channel=options.channel,
+        interactive=interactive,
+        locale=options.locale,
+    )
     engine = await open_engine(settings)
     try:
         with restored_terminal() if interactive else nullcontext():

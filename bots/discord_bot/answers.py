@@ -8,11 +8,11 @@ import discord
 from bots.adapter import AnswerFile, CommandAnswer
 from bots.discord_bot.confirmations import Button
 from bots.discord_bot.render import parts_of
+from bots.texts import text
 
 Interaction = discord.Interaction[discord.Client]
 _MOST_PARTS = 5
 _LABEL_CHARS = 80  # Discord's limit
-_NOTHING = "Done."
 
 
 async def show_answer(
@@ -27,14 +27,15 @@ async def show_answer(
         answer: Over five parts, the first part and a file come instead.
         buttons: Shown under the last part.
     """
-    parts, files = _fitting(answer)
+    done = text(interaction.locale.value, "answer.done")
+    parts, files = _fitting(answer, done)
     for part in parts[:-1]:
         await _send(interaction, part)
     await _send(interaction, parts[-1], files, view_of(buttons))
 
 
-def _fitting(answer: CommandAnswer) -> tuple[list[str], list[discord.File]]:
-    parts = parts_of(answer.text) or [_NOTHING]
+def _fitting(answer: CommandAnswer, done: str) -> tuple[list[str], list[discord.File]]:
+    parts = parts_of(answer.text) or [done]
     files = [] if answer.file is None else [_upload(answer.file)]
     if len(parts) > _MOST_PARTS:
         whole = AnswerFile(name="answer.md", content=answer.text.encode())

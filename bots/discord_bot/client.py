@@ -12,7 +12,7 @@ import aiohttp
 import discord
 
 from bots.adapter import CommandRunner, CommandSpec, Inbox
-from bots.discord_bot.commands import CommandMenu
+from bots.discord_bot.commands import CommandMenu, Summaries
 from bots.discord_bot.desk import CommandDesk
 from bots.discord_bot.inbound import (
     Place,
@@ -61,6 +61,7 @@ class MembotClient(discord.Client):
         self._threads = threads
         self._places = places
         self._desk: CommandDesk | None = None
+        self._summaries: Summaries | None = None
         self._in_order: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._down.set()
@@ -71,6 +72,7 @@ class MembotClient(discord.Client):
         """Register the commands; Discord hears of them at the next READY."""
         self._desk = CommandDesk(self, runner, now, self._places)
         self.tree.fill(table, self._desk)
+        self._summaries = Summaries(table)
 
     @property
     def ready(self) -> bool:
@@ -91,6 +93,7 @@ class MembotClient(discord.Client):
         """READY: a session has begun; ``on_ready`` comes seconds later, with every guild."""
         self._connected(up=True)
         if not self.synced:
+            await self.tree.set_translator(self._summaries)
             await self.tree.sync()  # a failure is logged by on_error, and tried at the next READY
             self.synced = True
 

@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 
 from bots.adapter import CommandSpec
+from bots.texts import summary
 from engine.errors import MembotError
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,26 @@ class Desk(Protocol):
     ) -> None:
         """Acknowledge, run, answer."""
         ...
+
+
+class Summaries(app_commands.Translator):
+    """What commands do, in the languages that we have."""
+
+    def __init__(self, table: Sequence[CommandSpec]) -> None:
+        self._specs = {spec.words: spec for spec in table}
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        """The line in a language, or None to leave it as it is."""
+        spec = None
+        if context.location is app_commands.TranslationContextLocation.command_description:
+            spec = self._specs.get(context.data.qualified_name)
+        line = summary(locale.value, spec) if spec else string.message
+        return None if spec is None or line == spec.summary else _help(line)
 
 
 class CommandMenu(app_commands.CommandTree[discord.Client]):

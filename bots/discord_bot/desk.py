@@ -14,14 +14,12 @@ from bots.discord_bot.confirmations import ANYONE, Asked, Button, Confirmations
 from bots.discord_bot.inbound import Place, place_in_guild
 from bots.places import Places
 from bots.routing import clean_name
+from bots.texts import text
 from engine.errors import BadRequest, MembotError
 
 Interaction = discord.Interaction[discord.Client]
 _MOST_FILE_BYTES = 50 * 1024 * 1024
 _MOST_CHOICES = 20  # beside the two of a second step; Discord takes 25
-_NOT_YOURS = "Only the person who gave the command can answer this."
-_EXPIRED = "That question is too old; please give the command again."
-_NOTHING_DONE = "Nothing was changed."
 
 
 class CommandDesk:
@@ -47,7 +45,7 @@ class CommandDesk:
     ) -> None:
         """Acknowledge at once, run, answer."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        arguments = {name: text for name, text in options.items() if isinstance(text, str)}
+        arguments = {name: value for name, value in options.items() if isinstance(value, str)}
         attachment = next((o for o in options.values() if isinstance(o, discord.Attachment)), None)
         try:
             file = await _fetched(attachment) if attachment is not None else None
@@ -62,13 +60,19 @@ class CommandDesk:
         if button is None:
             return
         if button.asker not in {ANYONE, interaction.user.id}:
-            await interaction.response.send_message(_NOT_YOURS, ephemeral=True)
+            await interaction.response.send_message(
+                _said(interaction, "answer.not_yours"), ephemeral=True
+            )
             return
         asked = self._confirmations.take(button)
         if button.kind == "no":
-            await interaction.response.edit_message(content=_NOTHING_DONE, view=None)
+            await interaction.response.edit_message(
+                content=_said(interaction, "answer.nothing_changed"), view=None
+            )
         elif asked is None:
-            await interaction.response.edit_message(content=_EXPIRED, view=None)
+            await interaction.response.edit_message(
+                content=_said(interaction, "answer.too_old"), view=None
+            )
         else:
             await _acknowledge(interaction, button)
             await self._carry_out(interaction, asked)
@@ -79,19 +83,19 @@ class CommandDesk:
             answer = await self._runner.run(request)
         except MembotError as problem:
             answer = CommandAnswer(text=problem.sentence)
-        await show_answer(interaction, answer, self._buttons(interaction.user.id, asked, answer))
+        await show_answer(interaction, answer, self._buttons(interaction, asked, answer))
 
     def _buttons(
-        self, asker: int, asked: Asked, answer: CommandAnswer
+        self, interaction: Interaction, asked: Asked, answer: CommandAnswer
     ) -> list[discord.ui.Button[discord.ui.View]]:
-        buttons = []
+        asker, buttons = interaction.user.id, []
         for choice in answer.choices[:_MOST_CHOICES]:
             button = self._confirmations.offer(asker, Asked.by(choice))
             buttons.append(drawn(choice.label, button, danger=choice.danger))
         if answer.confirm is not None:
             yes = self._confirmations.offer(asker, replace(asked, confirmed=True))
             buttons.append(drawn(answer.confirm, yes, danger=True))
-            buttons.append(drawn("Cancel", replace(yes, kind="no")))
+            buttons.append(drawn(_said(interaction, "answer.cancel"), replace(yes, kind="no")))
         return buttons
 
     def _request(self, interaction: Interaction, asked: Asked) -> CommandRequest:
@@ -107,6 +111,7 @@ class CommandDesk:
             platform_admin=place.guild is not None and _manages_guild(interaction.permissions),
             confirmed=asked.confirmed,
             file=asked.file,
+            locale=interaction.locale.value,
         )
 
     def _place_of(self, interaction: Interaction) -> Place:
@@ -117,6 +122,10 @@ class CommandDesk:
         if isinstance(channel, discord.Thread | discord.abc.GuildChannel):
             return place_in_guild(guild_id, channel)
         return Place()
+
+
+def _said(interaction: Interaction, key: str) -> str:
+    return text(interaction.locale.value, key)
 
 
 async def _acknowledge(interaction: Interaction, button: Button) -> None:

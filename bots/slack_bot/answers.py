@@ -9,6 +9,7 @@ from typing import Any
 from bots.adapter import AnswerFile, Choice, CommandAnswer, CommandRequest
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.render import split_text, without_pings
+from bots.texts import text as translated
 from engine.errors import DeliveryError
 
 ANYONE = ""  # in the place of whose button it is
@@ -130,7 +131,8 @@ def _buttons(
             danger=True,
         )
         value = _value(asker, again, asker.file)
-        cancel = replace(again, label="Cancel", danger=False)
+        label = translated(request.locale, "answer.cancel")
+        cancel = replace(again, label=label, danger=False)
         buttons += [_button(CONFIRM, again, value), _button(CANCEL, cancel, value)]
     return _row(buttons)
 

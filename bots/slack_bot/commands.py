@@ -15,14 +15,13 @@ from bots.slack_bot.directory import Directory
 from bots.slack_bot.events import SlackMessage
 from bots.slack_bot.recent import Recent
 from bots.slack_bot.render import people_in, readable
+from bots.texts import text
 from bots.typed_commands import parse, words_of
 from engine.errors import BadRequest, MembotError
 
 SLASH = "/membot"
 _KEPT = 2_000
-_NOT_YOURS = "Only the person who asked can answer this."
 _FAILED = "That did not work. Whoever runs me finds the reason in the log under {}."
-_NOTHING_DONE = "Cancelled; nothing was changed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,14 +118,17 @@ class Commands:
         self, asker: Asker, action_id: str, value: Mapping[str, Any], *, confirmed: bool
     ) -> None:
         if action_id == CANCEL:
-            await self._surface.answers.say(asker, _NOTHING_DONE)
+            await self._surface.answers.say(asker, await self._said(asker, "nothing_changed"))
         else:
             await self._run(asker, value["command"], value["arguments"], confirmed=confirmed)
 
     async def _refuse(self, asker: Asker) -> None:
         """Tell whoever pressed, and leave the asker's message alone."""
         stranger = Asker(team=asker.team, user=asker.user, channel=asker.channel)
-        await self._surface.answers.say(stranger, _NOT_YOURS)
+        await self._surface.answers.say(stranger, await self._said(stranger, "not_yours"))
+
+    async def _said(self, asker: Asker, name: str) -> str:
+        return text(await self._surface.directory.locale(asker.user), f"answer.{name}")
 
     async def _run(
         self, asker: Asker, command: str, arguments: Mapping[str, str], *, confirmed: bool
@@ -161,6 +163,7 @@ class Commands:
             platform_admin=await self._surface.directory.is_admin(asker.user),
             confirmed=confirmed,
             site=self._surface.calls.site,
+            locale=await self._surface.directory.locale(asker.user),
         )
 
     def _takes_file(self, command: str) -> bool:

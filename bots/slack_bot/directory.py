@@ -13,6 +13,7 @@ from bots.routing import clean_name
 from bots.slack_bot.calls import SlackCalls, within
 from bots.slack_bot.recent import Recent
 from bots.slack_bot.render import display_name
+from bots.texts import SOURCE
 from engine.errors import DeliveryError
 
 _KEPT = 2_000
@@ -28,6 +29,7 @@ class _Person:
     name: str
     admin: bool
     timezone: str | None
+    locale: str
     known: bool
     at: datetime
 
@@ -61,6 +63,10 @@ class Directory:
         """IANA name of a person's time zone, where Slack knows it."""
         return (await self._person(user, _NAME_LIFE)).timezone
 
+    async def locale(self, user: str) -> str:
+        """A person's language setting, e.g. ``de-DE``; English where Slack does not know it."""
+        return (await self._person(user, _NAME_LIFE)).locale
+
     async def is_admin(self, user: str) -> bool:
         """Whether the workspace says the person is an admin or owner; in doubt, no."""
         return (await self._person(user, _ADMIN_LIFE)).admin
@@ -83,17 +89,19 @@ class Directory:
     async def _read_person(self, user: str, before: _Person | None) -> _Person:
         at = self._now()
         try:
-            answer = await self._ask("users.info", {"user": user})
+            answer = await self._ask("users.info", {"user": user, "include_locale": "true"})
         except DeliveryError:
             name = before.name if before else clean_name(user)
             zone = before.timezone if before else None
-            return _Person(name=name, admin=False, timezone=zone, known=False, at=at)
+            locale = before.locale if before else SOURCE
+            return _Person(name=name, admin=False, timezone=zone, locale=locale, known=False, at=at)
         record = answer.get("user") or {}
         admin = bool(record.get("is_admin") or record.get("is_owner"))
         return _Person(
             name=display_name(record) or clean_name(user),
             admin=admin,
             timezone=record.get("tz") or None,
+            locale=str(record.get("locale") or SOURCE),
             known=True,
             at=at,
         )

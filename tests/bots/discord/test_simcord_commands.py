@@ -61,6 +61,16 @@ class TestRegistration:
         assert len(description) == 100
         assert description.endswith("…")
 
+    @pytest.mark.behaviour("command.locale", "discord")
+    async def test_says_what_commands_do_in_the_languages_we_have(self, simcord_env):
+        adapter = make_adapter(table=COMMANDS)
+        await simcord_env.restart_bot(adapter.new_client())
+        sync = [entry for entry in simcord_env.http_requests if entry.method == "PUT"][-1]
+        described = {command["name"]: command for command in sync.json}
+        assert described["help"]["description_localizations"]["de"] == "Diese Liste"
+        assert described["help"]["description_localizations"]["zh-CN"] == "本列表"
+        assert "pl" not in described["help"]["description_localizations"]
+
     async def test_takes_the_bots_own_table(self, simcord_env, general, admin):
         adapter = make_adapter(table=COMMANDS)
         await simcord_env.restart_bot(adapter.new_client())

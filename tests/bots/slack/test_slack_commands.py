@@ -224,7 +224,7 @@ class TestConfirming:
         await self.press(bot, button(question, "Cancel"))
         await slack.until(lambda: len(slack.responses) == 2)
         assert len(bot.runner.requests) == 1
-        assert "nothing was changed" in shown(slack.responses[1])
+        assert "Nothing was changed" in shown(slack.responses[1])
 
     async def test_pressed_twice_runs_once(self, bot, slack, question):
         press = slack.press(button(question, "Forget it"))
@@ -295,6 +295,19 @@ class TestFiles:
     async def test_that_are_gone_are_a_plain_sentence(self, bot, slack):
         answer = await self.give(bot, slack.file_url("F0"))
         assert "did not hand over the file" in shown(answer)
+
+
+class TestLanguages:
+    @pytest.mark.behaviour("command.locale", "slack")
+    async def test_are_what_slack_says_of_the_asker(self, bot, slack):
+        slack.users["U1"]["locale"] = "de-DE"
+        bot.runner.answers["memory forget"] = CommandAnswer(text="Das geht.", confirm="Vergessen")
+        [answer] = await slash(bot, "memory forget cats")
+        assert bot.runner.requests[0].locale == "de-DE"
+        assert slack.params("users.info")[0]["include_locale"] == "true"
+        await bot.take(slack.press(button(answer, "Abbrechen")), "interactive")
+        await slack.until(lambda: len(slack.responses) == 2)
+        assert shown(slack.responses[1]) == "Es wurde nichts geändert."
 
 
 class TestAdmins:
