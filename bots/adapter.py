@@ -20,8 +20,12 @@ class Inbox(Protocol):
         """Store the event, then answer it in its turn."""
         ...
 
-    async def stop(self, scope: Scope) -> int:
+    async def stop(self, scope: Scope, notice: str = "") -> int:
         """Cancel the unfinished turns of the scope's conversation; how many there were."""
+        ...
+
+    async def stop_asked(self, tenant: str, source_key: str, actor: str, notice: str) -> bool:
+        """Cancel the unfinished turn of a message or a reply, for somebody whom it answers."""
         ...
 
     async def edit(self, tenant: str, source_key: str, text: str) -> bool:

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from bots.adapter import Adapter, FileSource
 from bots.delivery import OutboxSender
+from engine.delivery import Activity
 from engine.errors import BadRequest
 from engine.hooks import Hook
 from engine.records import Attachment, Turn
@@ -50,7 +51,7 @@ class Switchboard:
         for sender in self._senders.values():
             sender.wake()
 
-    async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
+    async def show_activity(self, turn: Turn, activity: Activity) -> None:
         """Pass a sign of life to the platform of the turn."""
         adapter = self.adapters.get(turn.scope.platform)
         if adapter:

@@ -4,6 +4,8 @@ from typing import Literal, Protocol
 
 from engine.records import OutboxItem, Turn
 
+Activity = Literal["waiting", "working", "idle"]
+
 
 class Delivery(Protocol):
     """Sends one outbox item; order, pacing and retries belong to the caller."""
@@ -28,6 +30,6 @@ class Delivery(Protocol):
         """
         ...
 
-    async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
+    async def show_activity(self, turn: Turn, activity: Activity) -> None:
         """Show or end the platform's sign of life for a turn; failures are only logged."""
         ...

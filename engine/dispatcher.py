@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from engine import notices
 from engine.agent import Reception
@@ -19,6 +19,7 @@ from engine.approvals import Approvals, Decision
 from engine.budgets import Accountant
 from engine.changes import Changes
 from engine.config import EngineConfig
+from engine.delivery import Activity
 from engine.disputes import Disputes
 from engine.errors import MembotError, ModelUnavailable, StaleTurn, StoreUnavailable
 from engine.hooks import TurnFinished
@@ -26,9 +27,9 @@ from engine.memory_agent import MemoryAgent
 from engine.pinning import Pinning
 from engine.queue_manager import QueueManager
 from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn, TurnState
-from engine.running import Running
+from engine.running import Running, waiting_turn
 from engine.schedules import Scheduler
-from engine.store import Acceptance
+from engine.store import Acceptance, AcceptRequest
 from engine.turn import TurnResult, TurnRunner
 from engine.turn_log import HEARTBEAT, TurnLog, is_awaited
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Activity = Literal["working", "idle"]
 ShowActivity = Callable[[Turn, Activity], Coroutine[None, None, None]]
 _STORE_RETRY_SECONDS = 5.0
 _KEPT_RESULTS = 256
@@ -134,24 +134,50 @@ class Dispatcher:
         Raises:
             StoreUnavailable: Nothing was stored; the platform should send it again.
         """
-        acceptance = await self._store.accept(await self._reception.request(event))
+        request = await self._reception.request(event)
+        acceptance = await self._store.accept(request)
         if acceptance.outcome == "queued":
             self._wake(event.scope.agent_id)
-            if running := self._running.get(event.scope.agent_id):
-                running.takes(event, self._now())
+            self._join_or_wait(request)
         if acceptance.outcome == "busy":
             self._on_commit()
         return acceptance
 
-    async def stop(self, scope: Scope) -> int:
-        """Cancel the unfinished turns of a conversation; how many there were."""
-        cancelled = await self._store.cancel_turns(
-            scope.agent_id, scope.conversation_id, self._now()
-        )
-        running = self._running.get(scope.agent_id)
-        if running and running.turn.scope.conversation_id == scope.conversation_id:
-            running.cancel()
-        return cancelled
+    def _join_or_wait(self, request: AcceptRequest) -> None:
+        """Put a message into the turn that runs, or show that it has to wait."""
+        running = self._running.get(request.event.scope.agent_id)
+        joins = running is not None and running.takes(request.event, request.at)
+        if not joins and (running or self._slots.locked()):
+            self._sign(waiting_turn(request), "waiting")
+
+    async def stop(self, scope: Scope, notice: str = "") -> int:
+        """Cancel the unfinished turns of a conversation; how many there were.
+
+        Args:
+            scope: Of the conversation.
+            notice: What the person is told of it as a reply, once, where anything was stopped.
+        """
+        cancelled = await self._store.cancel_turns(scope, notice, self._now())
+        self._end(cancelled)
+        return len(cancelled)
+
+    async def stop_asked(self, tenant: str, source_key: str, actor: str, notice: str) -> bool:
+        """Cancel the unfinished turn of a message or a reply, for somebody whom it answers."""
+        turn = await self._store.cancel_asked(tenant, source_key, actor, notice, self._now())
+        self._end([turn] if turn else [])
+        return turn is not None
+
+    def _end(self, cancelled: Sequence[Turn]) -> None:
+        """End at once what is being worked on, the request to the model too."""
+        for turn in cancelled:
+            running = self._running.get(turn.scope.agent_id)
+            if running and running.turn.id == turn.id:
+                running.cancel()
+            elif turn.id not in self._results:
+                self._finish(turn, TurnResult(turn_id=turn.id, state="cancelled", steps=0), 0)
+                self._sign(turn, "idle")
+        if cancelled:
+            self._on_commit()
 
     async def edit(self, tenant: str, source_key: str, text: str) -> bool:
         """Follow an edit on the platform, without a turn; whether it changed anything."""

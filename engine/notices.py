@@ -14,3 +14,4 @@ LITTLE_LEFT = "{percent} % left of {whose} tokens for today; they start anew at 
 USED_UP = "{whose} {limit:,} tokens for today are used up; please ask again from {until} on."
 TOO_FAST = "{whose} {limit} messages a minute are used up; please ask again in {seconds} s."
 FAILED = "Something went wrong on my side (id {error_id}). Your message is kept; please try again."
+STOPPED = "Stopped."

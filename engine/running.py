@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from engine.records import IncomingEvent, Turn
+from engine.store import AcceptRequest
 
 BURST: Final = timedelta(seconds=1.5)
 
@@ -64,3 +65,23 @@ class Running:
         """End what is being worked on; the model's answer is not waited for."""
         if self._task:
             self._task.cancel()
+
+
+def waiting_turn(request: AcceptRequest) -> Turn:
+    """The turn that was just stored for an event, as long as nobody works on it."""
+    event = request.event
+    return Turn(
+        id=request.turn_id,
+        seq=0,
+        scope=event.scope,
+        kind=event.kind,
+        state="queued",
+        attempt=0,
+        steps=0,
+        place=event.place,
+        place_name=event.place_name,
+        address=event.address,
+        speaker_name=event.speaker_name,
+        source_key=event.source_key,
+        created_at=request.at,
+    )

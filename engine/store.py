@@ -124,8 +124,14 @@ class TurnStore(Protocol):
         """
         ...
 
-    async def cancel_turns(self, agent_id: str, conversation_id: str, at: datetime) -> int:
-        """Mark the unfinished turns of a conversation cancelled; how many there were."""
+    async def cancel_turns(self, scope: Scope, notice: str, at: datetime) -> list[Turn]:
+        """Mark the unfinished turns of a conversation cancelled; the notice goes out once."""
+        ...
+
+    async def cancel_asked(
+        self, tenant: str, source_key: str, actor: str, notice: str, at: datetime
+    ) -> Turn | None:
+        """Cancel the unfinished turn of a message or of a reply, if it answers the actor too."""
         ...
 
 

@@ -10,9 +10,10 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.chat_model import ModelReply, ModelRequest, ToolCall
+from engine.delivery import Activity
 from engine.errors import DeliveryDelayed, DeliveryError, ModelUnavailable
 from engine.records import OutboxItem, TokenUsage, Turn
 
@@ -229,7 +230,7 @@ class RecordingDelivery:
             raise DeliveryDelayed("The response was lost on its way.")
         return self._references[key]
 
-    async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
+    async def show_activity(self, turn: Turn, activity: Activity) -> None:
         """Keep the sign of life."""
         self.activities.append((turn.id, activity))
 

@@ -35,8 +35,12 @@ class EventInbox(Protocol):
         """Store the event, then answer it in its turn."""
         ...
 
-    async def stop(self, scope: Scope) -> int:
+    async def stop(self, scope: Scope, notice: str = "") -> int:
         """Cancel the unfinished turns of the scope's conversation; how many there were."""
+        ...
+
+    async def stop_asked(self, tenant: str, source_key: str, actor: str, notice: str) -> bool:
+        """Cancel the unfinished turn of a message or a reply, for somebody whom it answers."""
         ...
 
     async def edit(self, tenant: str, source_key: str, text: str) -> bool:
@@ -97,9 +101,13 @@ class Uploads:
             self._wake(event.scope.agent_id)
         return acceptance
 
-    async def stop(self, scope: Scope) -> int:
+    async def stop(self, scope: Scope, notice: str = "") -> int:
         """Cancel the unfinished turns of the scope's conversation; how many there were."""
-        return await self._inbox.stop(scope)
+        return await self._inbox.stop(scope, notice)
+
+    async def stop_asked(self, tenant: str, source_key: str, actor: str, notice: str) -> bool:
+        """Cancel the unfinished turn of a message or a reply, for somebody whom it answers."""
+        return await self._inbox.stop_asked(tenant, source_key, actor, notice)
 
     async def edit(self, tenant: str, source_key: str, text: str) -> bool:
         """Follow an edit; whether it changed anything that is remembered."""

@@ -1,10 +1,10 @@
 """The terminal as a platform: replies leave through the outbox here as on every other one."""
 
 import asyncio
-from typing import Literal
 
 from bots.console.screen import Screen
 from bots.typed_commands import typed_form
+from engine.delivery import Activity
 from engine.errors import DeliveryDelayed
 from engine.records import OutboxItem, Turn
 
@@ -61,6 +61,6 @@ class ConsoleAdapter:
             raise DeliveryDelayed("Nobody reads standard output.") from error
         return f"{item.id}/{number}"
 
-    async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
+    async def show_activity(self, turn: Turn, activity: Activity) -> None:
         """A spinner, where there is a terminal."""
         self._screen.working(active=activity == "working")

@@ -1,13 +1,18 @@
 """The typing sign of running turns; renewed until a turn is idle, and never in anybody's way."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 
 import aiohttp
 import discord
 
+from bots.discord_bot.outbound import channel_of
+from engine.records import Turn
+
 _log = logging.getLogger(__name__)
+_WAITING = "\N{HOURGLASS WITH FLOWING SAND}"
 _RENEW_SECONDS = 8.0  # Discord shows typing for ten
 _MOST_RENEWALS = 75  # ten minutes: nobody forgets a turn for longer
 
@@ -61,3 +66,21 @@ async def _type_once(client: discord.Client, channel_id: int) -> None:
         await client.get_partial_messageable(channel_id).typing()
     except (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError) as trouble:
         _log.info("No typing sign: %s", type(trouble).__name__, extra={"action": "discord.typing"})
+
+
+async def mark_waiting(
+    client: Callable[[], discord.Client | None], turn: Turn, *, shown: bool
+) -> None:
+    """Put the reaction for waiting on the message of a turn, or take it away."""
+    now, channel = client(), channel_of(turn.address)
+    number = json.loads(turn.address).get("message") if channel else None
+    if now is None or now.user is None or channel is None or number is None:
+        return
+    message = now.get_partial_messageable(channel).get_partial_message(int(number))
+    try:
+        if shown:
+            await message.add_reaction(_WAITING)
+        else:
+            await message.remove_reaction(_WAITING, now.user)
+    except (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError) as trouble:
+        _log.info("No mark: %s", type(trouble).__name__, extra={"action": "discord.waiting"})

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Literal
+from functools import partial
 
 import aiohttp
 import discord
@@ -14,13 +14,15 @@ from discord.http import Route
 from yarl import URL
 
 from bots.adapter import CommandRunner, CommandSpec, Inbox
-from bots.discord_bot.activity import TypingSigns
+from bots.discord_bot.activity import TypingSigns, mark_waiting
 from bots.discord_bot.attachments import fetch_attachment
 from bots.discord_bot.client import MembotClient
 from bots.discord_bot.outbound import channel_of, send_part
 from bots.discord_bot.render import parts_of
 from bots.discord_bot.threads import EngagedThreads
 from bots.places import Places
+from bots.waiting_marks import WaitingMarks
+from engine.delivery import Activity
 from engine.errors import BadSettings, DeliveryDelayed
 from engine.records import Attachment, OutboxItem, Turn
 
@@ -74,6 +76,8 @@ class DiscordAdapter:
         self._message_content = message_content
         self._threads = EngagedThreads()
         self._typing = TypingSigns(self._logged_in)
+        mark = partial(mark_waiting, self._logged_in)
+        self._waiting = WaitingMarks(partial(mark, shown=True), partial(mark, shown=False), now)
         self._client: MembotClient | None = None
         self._closing = False
 
@@ -151,13 +155,17 @@ class DiscordAdapter:
         """
         return await fetch_attachment(attachment.url, limit_bytes, self._api_base_url)
 
-    async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
-        """Type in the turn's channel while it is being worked on."""
+    async def show_activity(self, turn: Turn, activity: Activity) -> None:
+        """Type in the turn's channel while it is being worked on; mark a message that waits."""
+        if activity == "waiting":
+            await self._waiting.waits(turn)
+            return
         channel = channel_of(turn.address)
         if activity == "working" and channel is not None:
             self._typing.start(turn.id, channel)
         else:
             self._typing.stop(turn.id)
+        await self._waiting.goes_on(turn)
 
     def _logged_in(self) -> MembotClient | None:
         client = self._client

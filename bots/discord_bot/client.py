@@ -26,9 +26,11 @@ from bots.discord_bot.inbound import (
 from bots.discord_bot.threads import EngagedThreads
 from bots.places import Places
 from bots.routing import wants_answer
+from engine import notices
 from engine.records import IncomingEvent
 
 _log = logging.getLogger(__name__)
+_STOP = "\N{OCTAGONAL SIGN}"
 _LONGEST_RATE_LIMIT_SECONDS = 30.0  # beyond that the outbox waits, not the request
 
 
@@ -134,6 +136,14 @@ class MembotClient(discord.Client):
             keys = [source_key(channel, message) for message in messages]
             await self._inbox.delete(tenant_of(guild), keys)
 
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        """Stop what somebody does not want any more."""
+        if str(payload.emoji) != _STOP:
+            return
+        tenant = tenant_of(payload.guild_id)
+        key = source_key(payload.channel_id, payload.message_id)
+        await self._inbox.stop_asked(tenant, key, f"{tenant}/{payload.user_id}", notices.STOPPED)
+
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Our buttons; the commands go through the tree."""
         if self._desk and interaction.type is discord.InteractionType.component:
@@ -203,5 +213,6 @@ def least_intents(*, message_content: bool) -> discord.Intents:
     """What the bot has to hear; privileged only when asked for."""
     intents = discord.Intents.none()
     intents.guilds = intents.guild_messages = intents.dm_messages = True
+    intents.guild_reactions = intents.dm_reactions = True
     intents.message_content = message_content
     return intents

@@ -7,14 +7,15 @@ import asyncio
 import logging
 from weakref import WeakValueDictionary
 
-from bots.slack_bot.address import Address
+from bots.slack_bot.address import Address, address_from
 from bots.slack_bot.background import Background
 from bots.slack_bot.calls import SlackCalls, SlackRefused, within
 from bots.slack_bot.recent import Recent
 from engine.errors import DeliveryDelayed
-from engine.records import Scope
+from engine.records import Scope, Turn
 
 _KEPT = 2_000
+_WAITING = "hourglass_flowing_sand"
 _PATIENCE_SECONDS = 3.0
 _LEGACY_WORDS = "is thinking..."
 _NOT_FOR_US = {
@@ -98,3 +99,13 @@ class Activity:
 
     async def _post(self, method: str, body: dict[str, str]) -> None:
         await within(_PATIENCE_SECONDS, self._calls.post(method, body))
+
+
+async def mark_waiting(calls: SlackCalls, turn: Turn, *, method: str) -> None:
+    """Put the reaction for waiting on the message of a turn, or take it away."""
+    address = address_from(turn.address)
+    body = {"channel": address.channel, "timestamp": address.message_ts, "name": _WAITING}
+    try:
+        await within(_PATIENCE_SECONDS, calls.post(method, body))
+    except (SlackRefused, DeliveryDelayed) as error:
+        _log.info("No mark: %s", error.sentence, extra={"action": "slack.waiting"})

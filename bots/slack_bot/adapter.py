@@ -6,7 +6,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 from aiohttp import web
 from slack_bolt.app.async_app import AsyncApp
@@ -16,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.adapter import CommandRunner, CommandSpec, Inbox
 from bots.places import Places
-from bots.slack_bot.activity import Activity
+from bots.slack_bot.activity import Activity, mark_waiting
 from bots.slack_bot.address import address_from
 from bots.slack_bot.answers import CANCEL, CHOICE, CONFIRM, Answers
 from bots.slack_bot.background import Background
@@ -30,8 +31,10 @@ from bots.slack_bot.outbound import Outbound
 from bots.slack_bot.quiet import library_logger, without_words
 from bots.slack_bot.render import split_text
 from bots.slack_bot.socket_mode import SocketMode
-from bots.slack_bot.stop import StopButton
+from bots.slack_bot.stop import StopSigns
 from bots.slack_bot.threads import Threads
+from bots.waiting_marks import WaitingMarks
+from engine.delivery import Activity as Sign
 from engine.errors import BadSettings, MembotError, OperatorError
 from engine.records import Attachment, OutboxItem, Turn
 
@@ -70,7 +73,8 @@ class SlackAdapter:
     _commands: Commands = field(init=False)
     _inbound: Inbound = field(init=False)
     _outbound: Outbound = field(init=False)
-    _stop: StopButton = field(init=False)
+    _stop: StopSigns = field(init=False)
+    _waiting: WaitingMarks = field(init=False)
     _app: AsyncApp = field(init=False)
     _socket: SocketMode | None = field(default=None, init=False)
 
@@ -83,7 +87,13 @@ class SlackAdapter:
         self._calls = SlackCalls(self.bot_token, self.api_base_url)
         self._background = Background()
         self._activity = Activity(self._calls, self._background)
-        self._stop = StopButton(self.inbox, self._activity, self.places)
+        self._stop = StopSigns(self.inbox, self._activity, self.places)
+        mark = partial(mark_waiting, self._calls)
+        self._waiting = WaitingMarks(
+            partial(mark, method="reactions.add"),
+            partial(mark, method="reactions.remove"),
+            self.now,
+        )
         self._wire()
         self._app = self._bolt()
         if self.app_token:
@@ -153,9 +163,13 @@ class SlackAdapter:
         """
         return await self._calls.fetch_file(attachment.url, limit_bytes)
 
-    async def show_activity(self, turn: Turn, activity: Literal["working", "idle"]) -> None:
+    async def show_activity(self, turn: Turn, activity: Sign) -> None:
         """Show or end Slack's status line for a turn."""
         address = address_from(turn.address)
+        if activity == "waiting":
+            await self._waiting.waits(turn)
+            return
+        await self._waiting.goes_on(turn)
         if activity == "working":
             await self._activity.working(turn.id, turn.scope, address)
         else:
@@ -194,6 +208,7 @@ class SlackAdapter:
         app.event("message")(self._on_message)
         app.event("app_mention")(self._on_message)
         app.event("agent_session_stopped")(self._on_stop)
+        app.event("reaction_added")(self._on_reaction)
         app.event(_EVERYTHING)(_acknowledge)
         app.command(SLASH)(self._on_slash)
         app.action(re.compile(rf"{CONFIRM}|{CANCEL}|{CHOICE}_\d+"))(self._on_button)
@@ -225,6 +240,9 @@ class SlackAdapter:
 
     async def _on_stop(self, body: Mapping[str, Any]) -> None:
         await self._stop.pressed(body, self._known())
+
+    async def _on_reaction(self, body: Mapping[str, Any]) -> None:
+        await self._stop.reacted(body, self._known())
 
     async def _on_slash(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         self._commands.take_slash(body)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from engine.records import Message, OutboxItem, StepCommit, Turn
+from engine.records import Message, OutboxItem, Scope, StepCommit, Turn
 from engine.store import Acceptance, AcceptRequest
-from storage.sqlite import messages, outbox, turn_rows, turns
+from storage.sqlite import messages, outbox, stopping, turn_rows, turns
 from storage.sqlite.database import Database
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
@@ -63,9 +63,17 @@ class Turns:
         await self._database.write(lambda c: turns.commit_step(c, self._indexes, step))
         self._rows_added()
 
-    async def cancel_turns(self, agent_id: str, conversation_id: str, at: datetime) -> int:
-        """Mark the unfinished turns of a conversation cancelled; how many there were."""
-        return await self._database.write(lambda c: turns.cancel(c, agent_id, conversation_id, at))
+    async def cancel_turns(self, scope: Scope, notice: str, at: datetime) -> list[Turn]:
+        """Mark the unfinished turns of a conversation cancelled; the notice goes out once."""
+        return await self._database.write(lambda c: stopping.cancel(c, scope, notice, at))
+
+    async def cancel_asked(
+        self, tenant: str, source_key: str, actor: str, notice: str, at: datetime
+    ) -> Turn | None:
+        """Cancel the unfinished turn of a message or of a reply, if it answers the actor too."""
+        return await self._database.write(
+            lambda c: stopping.cancel_asked(c, (tenant, source_key, actor), notice, at)
+        )
 
 
 class Outbox:

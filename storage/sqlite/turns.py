@@ -24,7 +24,7 @@ from storage.sqlite import (
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
 
-__all__ = ["accept", "cancel", "commit_step", "next_turn", "waiting_agents"]
+__all__ = ["accept", "commit_step", "next_turn", "waiting_agents"]
 
 
 def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequest) -> Acceptance:
@@ -259,15 +259,3 @@ def _advance(connection: sqlite3.Connection, step: StepCommit) -> None:
     )
     if advanced.rowcount == 0:
         raise StaleTurn
-
-
-def cancel(
-    connection: sqlite3.Connection, agent_id: str, conversation_id: str, at: datetime
-) -> int:
-    """End the unfinished turns of a conversation; how many there were."""
-    cancelled = connection.execute(
-        "UPDATE turns SET state = 'cancelled', cancel = 1, updated_at = ? "
-        "WHERE agent_id = ? AND conversation_id = ? AND state IN ('queued', 'running')",
-        (to_text(at), agent_id, conversation_id),
-    )
-    return cancelled.rowcount

@@ -407,6 +407,7 @@ class TestRetries:
             await make_model(timeout_seconds=0.2, max_attempts=50).complete(REQUEST)
         assert loop.time() - started < 2.0
 
+    @pytest.mark.behaviour("when.stop", "discord", "slack", "terminal")
     async def test_a_cancelled_call_ends_at_once(self, server, make_model):
         server.script(fake.hanging())
         task = asyncio.create_task(make_model().complete(REQUEST))
@@ -415,6 +416,8 @@ class TestRetries:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert len(server.requests) == 1
+        async with asyncio.timeout(2):
+            await server.hung_up.wait()
 
 
 class TestWhatTheOperatorReads:

@@ -33,6 +33,7 @@ class RecordingInbox:
     def __init__(self):
         self.events = []
         self.changes = []
+        self.stops = []
         self.failure = None
         self._changed = asyncio.Condition()
 
@@ -44,8 +45,12 @@ class RecordingInbox:
             self._changed.notify_all()
         return Acceptance(outcome="queued", turn_id=f"turn-{len(self.events)}")
 
-    async def stop(self, scope):
+    async def stop(self, scope, notice=""):
         return 0
+
+    async def stop_asked(self, tenant, source_key, actor, notice):
+        self.stops.append((tenant, source_key, actor))
+        return True
 
     async def edit(self, tenant, source_key, text):
         self.changes.append((tenant, source_key, text))

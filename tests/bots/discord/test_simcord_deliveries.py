@@ -1,6 +1,8 @@
 """What leaves for Discord, and what becomes of its refusals."""
 
+import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -228,3 +230,42 @@ class TestTyping:
         with env._bot_scope():
             await adapter.show_activity(turn, activity)
         await env.settle()
+
+
+class TestWaiting:
+    @pytest.fixture
+    async def asked(self, general, ada, me):
+        return await ada.send(general, f"{me} hello")
+
+    async def show(self, env, adapter, turn, *activities):
+        with env._bot_scope():
+            for activity in activities:
+                await adapter.show_activity(turn, activity)
+        await env.settle()
+
+    def reactions(self, env):
+        return [entry.method for entry in env.http_requests if "/reactions/" in entry.path]
+
+    @pytest.mark.behaviour("how.queued", "discord")
+    async def test_is_a_reaction_that_goes_when_the_turn_begins(
+        self, simcord_env, general, adapter, asked
+    ):
+        address = json.dumps({"channel": str(general.id), "message": str(asked.id)})
+        turn = replace(make_turn(general.id), address=address)
+        await self.show(simcord_env, adapter, turn, "waiting")
+        assert self.reactions(simcord_env) == ["PUT"]
+        await self.show(simcord_env, adapter, turn, "working", "idle")
+        assert self.reactions(simcord_env) == ["PUT", "DELETE"]
+
+    async def test_leaves_no_mark_of_an_earlier_process(self, simcord_env, general, adapter, asked):
+        address = json.dumps({"channel": str(general.id), "message": str(asked.id)})
+        turn = make_turn(general.id)
+        old = replace(turn, address=address, created_at=turn.created_at - timedelta(hours=1))
+        await self.show(simcord_env, adapter, old, "working", "idle")
+        assert set(self.reactions(simcord_env)) == {"DELETE"}
+
+    async def test_that_discord_refuses_is_only_logged(self, simcord_env, general, adapter, asked):
+        simcord_env.inject_error("PUT", "/channels/*/messages/*/reactions/*/@me", status=403)
+        address = json.dumps({"channel": str(general.id), "message": str(asked.id)})
+        turn = replace(make_turn(general.id), address=address)
+        await self.show(simcord_env, adapter, turn, "waiting", "working", "idle")

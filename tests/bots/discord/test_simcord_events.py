@@ -243,7 +243,13 @@ class TestPrivacy:
     @pytest.mark.behaviour("when.least-intents", "discord")
     def test_only_the_least_intents_are_asked_for_unless_told(self, adapter):
         plain = make_adapter().new_client().intents
-        assert {name for name, on in plain if on} == {"guilds", "guild_messages", "dm_messages"}
+        assert {name for name, on in plain if on} == {
+            "guilds",
+            "guild_messages",
+            "guild_reactions",
+            "dm_messages",
+            "dm_reactions",
+        }
         assert adapter.new_client().intents.message_content
 
 
@@ -289,3 +295,28 @@ class TestChanges:
             ("discord:1", "discord:5/11", None),
             ("discord:1", "discord:5/12", None),
         ]
+
+
+class TestStopSign:
+    @pytest.mark.behaviour("when.stop-reaction", "discord")
+    async def test_is_handed_over_with_who_gave_it(self, guild, general, ada, bob, me, inbox):
+        message = await ada.send(general, f"{me} hello")
+        await bob.react(message, "\N{OCTAGONAL SIGN}")
+        key = inbox.events[0].source_key
+        assert inbox.stops == [(f"discord:{guild.id}", key, f"discord:{guild.id}/{bob.id}")]
+
+    async def test_is_the_persons_own_in_a_direct_message(self, simcord_env, inbox):
+        ada = simcord_env.create_user("ada")
+        message = await ada.send_dm("Hello")
+        [event] = inbox.events
+        emoji = discord.PartialEmoji(name="\N{OCTAGONAL SIGN}")
+        data = {"message_id": message.id, "channel_id": message.channel.id, "user_id": ada.id}
+        data |= {"type": 0}
+        given = discord.RawReactionActionEvent(data, emoji, "REACTION_ADD")
+        await simcord_env.bot.on_raw_reaction_add(given)
+        assert inbox.stops == [("discord:*", event.source_key, event.scope.speaker)]
+
+    async def test_another_reaction_stops_nothing(self, general, ada, me, inbox):
+        message = await ada.send(general, f"{me} hello")
+        await ada.react(message, "\N{THUMBS UP SIGN}")
+        assert inbox.stops == []

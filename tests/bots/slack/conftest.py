@@ -43,6 +43,7 @@ class RecordingInbox:
         self.changes: list[tuple[str, str, str | None]] = []
         self.outcomes: list[str] = []
         self.stopped: list[Scope] = []
+        self.signs: list[tuple[str, str, str]] = []
         self.broken = False
         self._slack = slack
 
@@ -69,7 +70,11 @@ class RecordingInbox:
         self.changes += [(tenant, key, None) for key in source_keys]
         return len(source_keys)
 
-    async def stop(self, scope: Scope) -> int:
+    async def stop_asked(self, tenant: str, source_key: str, actor: str, notice: str) -> bool:
+        self.signs.append((tenant, source_key, actor))
+        return True
+
+    async def stop(self, scope: Scope, notice: str = "") -> int:
         self.stopped.append(scope)
         await self._slack.changed()
         return 1

@@ -296,3 +296,39 @@ class TestStop:
             "slack:T1/user/U1/main",
         ]
         assert slack.statuses == [("D1", "1699.3", "active")]
+
+
+class TestStopSign:
+    @pytest.mark.behaviour("when.stop-reaction", "slack")
+    async def test_is_handed_over_with_who_gave_it(self, bot, slack, room_event):
+        ts = json.loads(room_event.address)["message_ts"]
+        for name in ("thumbsup", "octagonal_sign"):
+            await bot.take(
+                slack.event(
+                    {
+                        "type": "reaction_added",
+                        "user": "U2",
+                        "reaction": name,
+                        "item": {"type": "message", "channel": "C1", "ts": ts},
+                        "event_ts": slack.ts(),
+                    }
+                )
+            )
+        assert bot.inbox.signs == [(f"slack:{TEAM}", room_event.source_key, f"slack:{TEAM}/U2")]
+
+
+class TestWaiting:
+    @pytest.mark.behaviour("how.queued", "slack")
+    async def test_is_a_reaction_that_goes_when_the_turn_begins(self, bot, slack, room_event):
+        turn = a_turn(room_event)
+        for activity in ("waiting", "working", "idle"):
+            await bot.adapter.show_activity(turn, activity)
+        made = [call for call in slack.calls if call.method.startswith("reactions.")]
+        assert [call.method for call in made] == ["reactions.add", "reactions.remove"]
+        ts = json.loads(room_event.address)["message_ts"]
+        assert made[0].params["timestamp"] == ts
+        assert made[0].params["name"] == "hourglass_flowing_sand"
+
+    async def test_that_slack_refuses_is_only_logged(self, bot, slack, room_event):
+        slack.fail("reactions.add", Fault(error="missing_scope"))
+        await bot.adapter.show_activity(a_turn(room_event), "waiting")
