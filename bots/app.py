@@ -387,6 +387,7 @@ def mcp_servers(settings: Settings) -> McpServers:
             name=name,
             command=tuple(table.command or ()),
             url=table.url or "",
+            headers=table.headers,
             env=table.env,
             folder=settings.folder,
             allow=tuple(table.allow),

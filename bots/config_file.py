@@ -129,6 +129,7 @@ class McpTable(_Table):
 
     command: list[str] | None = None
     url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    headers: dict[str, str] = {}
     env: dict[str, str] = {}
     allow: list[str] = []
     places: Places = ["*"]

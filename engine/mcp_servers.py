@@ -24,6 +24,7 @@ from engine.tools import FreeArguments, Offer, Tool, ToolContext
 
 if TYPE_CHECKING:
     from mcp import Client
+    from mcp.client._transport import TransportStreams
     from mcp.types import CallToolResult
     from mcp.types import Tool as RemoteTool
 
@@ -36,6 +37,7 @@ _SCHEMA_CHARS = 8000
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
 _CONNECT_SECONDS = 120.0  # a command may install itself the first time
 _LOOK_SECONDS = 20.0
+_STREAM_SECONDS = 300.0  # a server may hold a response open; the SDK's own default
 _CLOSE_SECONDS = 6.0  # what the SDK gives a process that will not end
 
 
@@ -45,6 +47,7 @@ class McpServer:
 
     Attributes:
         command: Starts it, and talks over its standard input and output; empty with ``url``.
+        headers: Sent with each request to ``url``.
         env: What its process finds in its environment beside PATH, HOME and the like.
         folder: Where its process starts.
         allow: Patterns of its tools' own names; ``approve`` those that ask a person first.
@@ -55,6 +58,7 @@ class McpServer:
     name: str
     command: tuple[str, ...] = ()
     url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     folder: Path = field(default_factory=Path)
     allow: tuple[str, ...]
@@ -227,12 +231,25 @@ def _new_client(server: McpServer, complaints: TextIO) -> "Client":
     for name in ("mcp", "httpx2"):  # their lines hold what servers say, and addresses
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if server.url:
-        return Client(server.url)
+        return Client(_over_http(server))
     program, *arguments = server.command
     process = StdioServerParameters(
         command=program, args=arguments, env=dict(server.env), cwd=server.folder
     )
     return Client(stdio_client(process, errlog=complaints))
+
+
+@asynccontextmanager
+async def _over_http(server: McpServer) -> AsyncIterator["TransportStreams"]:
+    from httpx2 import AsyncClient, Timeout
+    from mcp.client.streamable_http import streamable_http_client
+
+    patience = Timeout(server.seconds, read=_STREAM_SECONDS)
+    async with (
+        AsyncClient(headers=dict(server.headers), timeout=patience) as sender,
+        streamable_http_client(server.url, http_client=sender) as streams,
+    ):
+        yield streams
 
 
 def _parameters(schema: Mapping[str, Any]) -> dict[str, Any] | None:

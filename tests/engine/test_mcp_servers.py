@@ -13,7 +13,7 @@ import pytest
 
 import tests.fixtures
 from engine.chat_model import ToolCall
-from engine.mcp_servers import McpConnection, McpServer
+from engine.mcp_servers import McpConnection, McpServer, McpServers
 from engine.tools import Toolbox
 from tests.engine.test_own_tools import CONTEXT
 
@@ -77,8 +77,8 @@ def start(port):
     """Starts the server at the port; whatever still runs at the end is ended."""
     started = []
 
-    def begin():
-        command = [sys.executable, str(SERVER), "http", str(port)]
+    def begin(*key):
+        command = [sys.executable, str(SERVER), "http", str(port), *key]
         started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
         return started[-1]
 
@@ -185,6 +185,15 @@ class TestOverHttp:
             async with asyncio.timeout(60):
                 await served.arrivals.get()
             assert (await served.run("get_weather", spot={"city": "Rome"})).ok
+
+    async def test_a_server_that_wants_a_key_gets_it_in_a_header(self, start, port):
+        start("sesame")
+        url = f"http://127.0.0.1:{port}/mcp"
+        server = by_command(command=(), url=url, headers={"Authorization": "Bearer sesame"})
+        async with connected(server) as served:
+            assert (await served.run("get_weather", spot={"city": "Rome"})).ok
+            stranger = await McpServers([by_command(command=(), url=url)]).look()
+        assert isinstance(stranger["weather"], str)
 
 
 class TestAHostileServer:
