@@ -59,6 +59,7 @@ class CommandRequest:
         file: Bytes that came with it (``agent import``).
         site: Address of the workspace where messages can be opened, where it has its own.
         locale: The actor's, as the platform has it.
+        roles: Ids of the actor's roles, where the platform has such.
     """
 
     command: str
@@ -71,6 +72,7 @@ class CommandRequest:
     file: AnswerFile | None = None
     site: str = ""
     locale: str = "en"
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

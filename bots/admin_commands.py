@@ -1,12 +1,12 @@
 """The commands with which admins look after a server or workspace, and operators after the bot."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path
 
 from bots.adapter import CommandAnswer, CommandRequest
+from bots.allowances import Allowances
 from bots.backups import backup_file
 from bots.commands import Handler
 from bots.costs import Price, cost_text, total_cost
@@ -22,19 +22,6 @@ _WHOLE_BOT = "That is about the whole bot; only people in MEMBOT_ADMINS may do i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Configured:
-    """What the operator's configuration says of such things.
-
-    Attributes:
-        prices: Of models, by name.
-        backups: The folder of backups.
-    """
-
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    backups: Path = Path("backups")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AdminCommands:
     """``agent usage``, ``audit``, ``backup``, ``doctor``.
 
@@ -42,13 +29,13 @@ class AdminCommands:
         store: The memory.
         rights: Who may reach beyond a tenant.
         now: The clock.
-        configured: By the operator.
+        allowances: What holds now.
     """
 
     store: Store
     rights: Rights
     now: Callable[[], datetime]
-    configured: Configured
+    allowances: Allowances
 
     def handlers(self) -> Mapping[str, Handler]:
         """By the words of the command table."""
@@ -75,7 +62,10 @@ class AdminCommands:
         rows = await self._operations(request).usage(days, self._reach(request))
         if not rows:
             return CommandAnswer(text=f"Nothing was used in the last {days} days.")
-        lines = [f"Used in the last {days} days:", *usage_summary(rows, self.configured.prices)]
+        lines = [
+            f"Used in the last {days} days:",
+            *usage_summary(rows, self.allowances.configured.prices),
+        ]
         return CommandAnswer(text="\n".join(lines))
 
     async def _audit(self, request: CommandRequest) -> CommandAnswer:
@@ -86,7 +76,7 @@ class AdminCommands:
 
     async def _backup(self, request: CommandRequest) -> CommandAnswer:
         self._require_operator(request)
-        file = backup_file(self.configured.backups, self.now())
+        file = backup_file(self.allowances.configured.backups, self.now())
         await self._operations(request).backup(file)
         text = f"Backed up to `{file.name}` in the folder of backups, and verified."
         return CommandAnswer(text=text)

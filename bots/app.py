@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bots.adapter import Adapter
-from bots.admin_commands import Configured
+from bots.allowances import Allowances
 from bots.command_families import build_commands
 from bots.command_table import COMMANDS
 from bots.commands import Commands
 from bots.config_file import place_rules
 from bots.conversation_commands import StatusInfo
-from bots.housekeeping import Retention, keep_house, keep_knowledge
+from bots.housekeeping import Retention, keep_house, keep_knowledge, keep_places
 from bots.observing import Metrics, both, log_hook
 from bots.places import Places
 from bots.routing import Rules
@@ -192,6 +192,7 @@ class Engine:
     commands: Commands
     switchboard: Switchboard
     places: Places
+    allowances: Allowances
     reader: KnowledgeReader
 
     async def start(self) -> None:
@@ -228,7 +229,12 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
     await model.warm_up()
     switchboard = Switchboard(store, utc_now, hook)
     servers = mcp_servers(settings)
-    brain = Brain(model=model, config=config, own_tools=own_tools, servers=servers)
+    places = build_places(settings)
+    await places.load(store)
+    allowances = Allowances(places, settings.configured())
+    brain = Brain(
+        model=model, config=config, own_tools=own_tools, servers=servers, allowances=allowances
+    )
     dispatcher = _dispatcher(store, brain, switchboard, hook)
     inbox = Uploads(
         inbox=dispatcher,
@@ -250,13 +256,12 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         admins=settings.admins,
         now=utc_now,
         info=info,
-        configured=Configured(prices=settings.file.prices, backups=settings.backups),
+        allowances=allowances,
     )
-    places = _places(settings)
-    await places.load(store)
     return Engine(
         store=store,
         places=places,
+        allowances=allowances,
         model=model,
         dispatcher=dispatcher,
         servers=servers,
@@ -267,7 +272,8 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
     )
 
 
-def _places(settings: Settings) -> Places:
+def build_places(settings: Settings) -> Places:
+    """What the configuration sets for places; what the database has is still to be loaded."""
     return Places(
         Rules(mapping=settings.env.membot_mapping),
         place_rules(settings.file),
@@ -299,13 +305,17 @@ async def run_bot(settings: Settings) -> None:
         try:
             adapters = build_adapters(settings, engine)
             async with _web(settings, engine, metrics, adapters):
-                await _serve(engine, adapters, _retention(settings), stopped)
+                await _serve(engine, adapters, _retention(settings, engine), stopped)
         finally:
             await engine.stop()
 
 
-def _retention(settings: Settings) -> Retention:
-    return Retention(**settings.file.retention.model_dump(), backups=settings.backups)
+def _retention(settings: Settings, engine: Engine) -> Retention:
+    return Retention(
+        recall_days=engine.allowances.recall_days,
+        backups_days=settings.file.retention.backups_days,
+        backups=settings.backups,
+    )
 
 
 async def _serve(
@@ -317,6 +327,7 @@ async def _serve(
     running = [asyncio.create_task(supervise(adapter)) for adapter in adapters]
     running.append(asyncio.create_task(keep_house(engine.store, retention, utc_now)))
     running.append(asyncio.create_task(keep_knowledge(engine.reader)))
+    running.append(asyncio.create_task(keep_places(engine.places, engine.store)))
     log.info("membot %s is running", product_version(), extra={"action": "start"})
     await stopped.wait()
     log.info("stopping", extra={"action": "stop"})
@@ -401,12 +412,13 @@ def mcp_servers(settings: Settings) -> McpServers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brain:
-    """What a dispatcher thinks with."""
+    """What a dispatcher thinks with, and whom it may think for."""
 
     model: ChatModel
     config: EngineConfig
     own_tools: tuple["Tool", ...]
     servers: McpServers
+    allowances: Allowances
 
 
 def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook) -> "Dispatcher":
@@ -423,6 +435,8 @@ def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook
         hook=hook,
         on_commit=switchboard.wake,
         show_activity=switchboard.show_activity,
+        admits=brain.allowances.admits,
+        budgets=brain.allowances.budgets,
     )
     return build_dispatcher(ports, brain.config)
 

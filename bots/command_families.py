@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from bots.admin_commands import AdminCommands, Configured
+from bots.admin_commands import AdminCommands
 from bots.agent_commands import AgentCommands
+from bots.allowance_commands import AllowanceCommands
+from bots.allowances import Allowances, Configured
 from bots.approving import Turns
-from bots.commands import Commands
+from bots.commands import CommandFamily, Commands
 from bots.conversation_commands import ConversationCommands, StatusInfo
 from bots.memory_commands import MemoryCommands
+from bots.places import Places
 from bots.receipt_commands import ReceiptCommands
 from bots.rights import Rights
 from engine.store import Store
@@ -21,15 +24,32 @@ def build_commands(
     admins: frozenset[str],
     now: Callable[[], datetime],
     info: StatusInfo,
-    configured: Configured,
+    allowances: Allowances | None = None,
 ) -> Commands:
     """All commands of the table, working on one memory."""
-    rights = Rights(admins)
-    families = (
+    rights = Rights(admins, allowances or Allowances(Places(), Configured()))
+    families: tuple[CommandFamily, ...] = (
         ConversationCommands(store=store, inbox=inbox, rights=rights, now=now, info=info),
         MemoryCommands(store, inbox, now),
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
-        AgentCommands(store, rights, now),
-        AdminCommands(store=store, rights=rights, now=now, configured=configured),
+        *_admin_families(store, rights, now),
     )
     return Commands(families, rights)
+
+
+def build_admin_commands(
+    store: Store, admins: frozenset[str], now: Callable[[], datetime], allowances: Allowances
+) -> Commands:
+    """The commands of admins alone, which need no running bot."""
+    rights = Rights(admins, allowances)
+    return Commands(_admin_families(store, rights, now), rights)
+
+
+def _admin_families(
+    store: Store, rights: Rights, now: Callable[[], datetime]
+) -> tuple[CommandFamily, ...]:
+    return (
+        AgentCommands(store, rights, now),
+        AdminCommands(store=store, rights=rights, now=now, allowances=rights.allowances),
+        AllowanceCommands(store=store, rights=rights, now=now, allowances=rights.allowances),
+    )

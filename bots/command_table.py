@@ -66,6 +66,40 @@ COMMANDS: tuple[CommandSpec, ...] = (
         admin=True,
     ),
     CommandSpec(
+        words="agent allow",
+        summary="Let a person or role in, or have me speak and learn in a channel",
+        options={
+            "kind": "user, role or channel",
+            "who?": "By mention, id or key; of channels this one when left out",
+        },
+        admin=True,
+    ),
+    CommandSpec(
+        words="agent deny",
+        summary="Shut a person or role out, or keep me silent in a channel",
+        options={
+            "kind": "user, role (everyone: all of them) or channel",
+            "who?": "By mention, id or key; of channels this one when left out",
+        },
+        admin=True,
+    ),
+    CommandSpec(
+        words="agent budget",
+        summary="What may be used here, and another limit for it",
+        options={
+            "payer?": "person, room or tenant (all of the server or workspace)",
+            "limit?": "requests_per_minute or tokens_per_day",
+            "amount?": "A number, or off",
+        },
+        admin=True,
+    ),
+    CommandSpec(
+        words="agent retention",
+        summary="How long what is said is kept, or another time for it",
+        options={"days?": "A number, or off for ever"},
+        admin=True,
+    ),
+    CommandSpec(
         words="agent usage",
         summary="Tokens used and what they cost",
         options={"days?": "How many days back; 30 when left out"},

@@ -46,6 +46,8 @@ class Commands:
                 raise BadRequest(text(request.locale, "answer.unknown_command"))
             if request.command in _ADMIN_COMMANDS and not self._rights.is_admin(request):
                 raise NotAllowed(text(request.locale, "answer.admins_only"))
+            if self._rights.is_shut_out(request):
+                raise NotAllowed(text(request.locale, "answer.shut_out"))
             return await handler(request)
         except MembotError as problem:
             return CommandAnswer(text=problem.sentence)

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bots.backups import remove_old_backups
+from bots.places import Places
 from engine.errors import MembotError
 from engine.knowledge_reader import KnowledgeReader
+from engine.place_settings import PlaceStore
 from engine.store import Store
 
 log = logging.getLogger(__name__)
@@ -17,6 +19,7 @@ log = logging.getLogger(__name__)
 KEPT_DAYS = 90
 _DAY_SECONDS = 86_400.0
 _KNOWLEDGE_SECONDS = 300.0
+_PLACES_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +27,11 @@ class Retention:
     """How long things are kept, in days; 0: for ever.
 
     Attributes:
+        recall_days: For what was said in a tenant.
         backups: The folder of backups.
     """
 
-    recall_days: int
+    recall_days: Callable[[str], int]
     backups_days: int
     backups: Path
 
@@ -57,10 +61,21 @@ async def tidy(store: Store, retention: Retention, at: datetime) -> dict[str, in
 
 
 async def _expire(store: Store, retention: Retention, at: datetime) -> int:
-    if not retention.recall_days:
-        return 0
-    before = at - timedelta(days=retention.recall_days)
-    return sum([await store.expire(tenant, before, at) for tenant in await store.tenants()])
+    erased = 0
+    for tenant in await store.tenants():
+        if days := retention.recall_days(tenant):
+            erased += await store.expire(tenant, at - timedelta(days=days), at)
+    return erased
+
+
+async def keep_places(places: Places, store: PlaceStore) -> None:
+    """Follow what the shell sets for places beside the running bot, until cancelled."""
+    while True:
+        await asyncio.sleep(_PLACES_SECONDS)
+        try:
+            await places.load(store)
+        except MembotError as problem:
+            log.warning("Settings of places were not read: %s", problem.sentence)
 
 
 async def keep_knowledge(reader: KnowledgeReader) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from engine.core_memory import line_sources
 from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
 from engine.knowledge import KnowledgeSource, readable_owners
+from engine.place_settings import PlaceSetting
 from engine.places import agent_scope
 from engine.records import (
     AgentOverview,
@@ -220,6 +221,14 @@ class Operations:
     async def audit(self, limit: int, tenant: str | None = None) -> list[AuditRow]:
         """The last acts in a tenant, or in all, newest first."""
         return await self._store.audit(limit, tenant)
+
+    async def set_place(self, place: str, name: str, value: str | None) -> PlaceSetting:
+        """Keep a setting of a place, or take it back; what was stored."""
+        setting = PlaceSetting(
+            place=place, name=name, value=value, actor=self._actor, at=self._now()
+        )
+        await self._store.set_place_setting(setting)
+        return setting
 
     async def record(self, action: str, subject: str, detail: str = "") -> None:
         """Note an act; never with message text."""

@@ -37,8 +37,11 @@ class Places:
         self._known: dict[str, Rules] = {}
 
     async def load(self, store: PlaceStore) -> None:
-        """Read what was set in chat."""
-        for setting in await store.place_settings():
+        """Read what was set in chat or at the shell, in the place of what was read before."""
+        settings = await store.place_settings()
+        self._set.clear()
+        self._known.clear()
+        for setting in settings:
             self.follow(setting)
 
     def follow(self, setting: PlaceSetting) -> None:

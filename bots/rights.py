@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from bots.adapter import CommandRequest
+from bots.allowances import Allowances
 from engine.rights import is_admin
+
+_OWN = ("help", "memory ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +15,11 @@ class Rights:
 
     Attributes:
         admins: Principals that are admins whatever the platform says.
+        allowances: Whom admins have shut out.
     """
 
     admins: frozenset[str]
+    allowances: Allowances
 
     def is_admin(self, request: CommandRequest) -> bool:
         """Whether the actor may use admin commands in this tenant."""
@@ -23,3 +28,9 @@ class Rights:
     def is_operator(self, request: CommandRequest) -> bool:
         """Whether the actor may reach beyond this tenant."""
         return is_admin(request.actor, self.admins)
+
+    def is_shut_out(self, request: CommandRequest) -> bool:
+        """Whether an admin keeps the actor out; what is theirs stays in their hands even then."""
+        if request.command.startswith(_OWN) or self.is_admin(request):
+            return False
+        return self.allowances.shut_out(request.actor, request.roles)

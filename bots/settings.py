@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from bots.allowances import Configured
 from bots.config_file import (
     PRINCIPAL,
     BlockTable,
-    BudgetsTable,
     ConfigFile,
     QuietHoursTable,
     block_problems,
@@ -297,7 +297,16 @@ class Settings:
             admins=self.admins,
             approval_minutes=self.file.tools.approval_minutes,
             blocks=tuple(_operator_block(*item) for item in self.file.blocks.items()),
-            budgets=_budgets(self.file.budgets),
+        )
+
+    def configured(self) -> Configured:
+        """What admins may change in chat, as it is without that."""
+        budgets = self.file.budgets.model_dump().items()
+        return Configured(
+            prices=self.file.prices,
+            backups=self.backups,
+            budgets=Budgets(**{payer: Budget(**limits) for payer, limits in budgets}),
+            recall_days=self.file.retention.recall_days,
         )
 
     def run_problems(self) -> list[str]:
@@ -322,10 +331,6 @@ def _quiet_hours(table: QuietHoursTable) -> QuietHours:
         end=time.fromisoformat(table.to),
         zone=ZoneInfo(table.timezone),
     )
-
-
-def _budgets(table: BudgetsTable) -> Budgets:
-    return Budgets(**{payer: Budget(**budget) for payer, budget in table.model_dump().items()})
 
 
 def _operator_block(label: str, table: BlockTable) -> OperatorBlock:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from engine.approvals import Approvals, ask
-from engine.budgets import Accountant
+from engine.budgets import Accountant, Budgets
 from engine.chat_model import ChatModel
 from engine.config import EngineConfig
 from engine.context_window import ContextWindow
@@ -18,6 +18,7 @@ from engine.memory_tools import correction_tools, memory_tools
 from engine.pinning import Pinning
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager
+from engine.records import IncomingEvent, Scope
 from engine.schedule_tools import schedule_tools
 from engine.store import Store
 from engine.summarizer import Summarizer
@@ -37,6 +38,8 @@ class EnginePorts:
         attach_tools: Called with what takes the tools of servers, which are there later.
         on_commit: Called when the outbox may have something new.
         show_activity: The platform's sign of life for a turn.
+        admits: Whether what a person says is for the bot at all.
+        budgets: What may be used at a scope.
     """
 
     store: Store
@@ -46,6 +49,8 @@ class EnginePorts:
     hook: Hook
     on_commit: Callable[[], None]
     show_activity: ShowActivity
+    admits: Callable[[IncomingEvent], bool] = lambda _: True
+    budgets: Callable[[Scope], Budgets] = lambda _: Budgets()
     own_tools: tuple[Tool, ...] = ()
     attach_tools: Callable[[Offer], None] | None = None
 
@@ -117,9 +122,7 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
         now=ports.now,
         zone=zone,
     )
-    accountant = Accountant(
-        store=ports.store, budgets=lambda _: config.budgets, now=ports.now, zone=zone
-    )
+    accountant = Accountant(store=ports.store, budgets=ports.budgets, now=ports.now, zone=zone)
     background = Background(
         queue=queue,
         memory_agent=memory_agent,

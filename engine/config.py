@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from engine.budgets import Budgets
 from engine.due_times import QuietHours
 from engine.knowledge import KnowledgeSource
 
@@ -165,4 +164,3 @@ class EngineConfig:
     blocks: tuple[OperatorBlock, ...] = ()
     admins: frozenset[str] = frozenset()
     approval_minutes: int = 60
-    budgets: Budgets = field(default_factory=Budgets)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine import notices
-from engine.agent import Reception
+from engine.agent import SAID, Reception
 from engine.approvals import Approvals, Decision
 from engine.budgets import Accountant
 from engine.changes import Changes
@@ -91,6 +91,7 @@ class Dispatcher:
         self._changes = Changes(
             store=ports.store, counter=ports.counter, config=config, now=ports.now
         )
+        self._admits = ports.admits
         self._now = ports.now
         self.scheduler = Scheduler(
             store=ports.store,
@@ -134,6 +135,8 @@ class Dispatcher:
         Raises:
             StoreUnavailable: Nothing was stored; the platform should send it again.
         """
+        if event.kind in SAID and not self._admits(event):
+            return Acceptance(outcome="ignored")
         request = await self._reception.request(event)
         acceptance = await self._store.accept(request)
         if acceptance.outcome == "queued":

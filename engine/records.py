@@ -83,6 +83,7 @@ class IncomingEvent:
         timezone: IANA name of the speaker's time zone, where the platform tells.
         due: When a scheduled event was to come, in the zone it was planned in.
         late: Whether it comes long after that.
+        roles: Ids of the speaker's roles, where the platform has such.
     """
 
     event_id: str
@@ -101,6 +102,7 @@ class IncomingEvent:
     timezone: str | None = None
     due: datetime | None = None
     late: bool = False
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,10 +54,10 @@ class Acceptance:
     Attributes:
         outcome: ``queued``; ``duplicate`` when event id or source key is known; ``busy`` when the
             agent's queue is full: the message is kept, the turn is refused and the caller's
-            notice is in the outbox.
+            notice is in the outbox; ``ignored`` when the speaker is shut out: nothing is kept.
     """
 
-    outcome: Literal["queued", "duplicate", "busy"]
+    outcome: Literal["queued", "duplicate", "busy", "ignored"]
     turn_id: str | None = None
     first_contact: bool = False
 

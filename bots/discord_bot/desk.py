@@ -11,7 +11,7 @@ import discord
 from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
 from bots.discord_bot.answers import drawn, show_answer
 from bots.discord_bot.confirmations import ANYONE, Asked, Button, Confirmations
-from bots.discord_bot.inbound import Place, place_in_guild
+from bots.discord_bot.inbound import Place, place_in_guild, roles_of
 from bots.places import Places
 from bots.routing import clean_name
 from bots.texts import text
@@ -112,6 +112,7 @@ class CommandDesk:
             confirmed=asked.confirmed,
             file=asked.file,
             locale=interaction.locale.value,
+            roles=roles_of(user),
         )
 
     def _place_of(self, interaction: Interaction) -> Place:

@@ -114,7 +114,14 @@ def event_of(message: discord.Message, place: Place, scope: Scope, bot_id: int) 
         quote=_quote_of(message, bot_id),
         mentions=tuple(principal_key("discord", team, str(person)) for person in people),
         attachments=tuple(map(_attachment_of, message.attachments)),
+        roles=roles_of(message.author),
     )
+
+
+def roles_of(person: discord.User | discord.Member) -> tuple[str, ...]:
+    """Ids of somebody's roles in the server where they are met."""
+    roles = person.roles if isinstance(person, discord.Member) else []
+    return tuple(str(role.id) for role in roles)
 
 
 def _says_something(message: discord.Message, bot_id: int) -> bool:

@@ -5,10 +5,15 @@ from datetime import timedelta
 import pytest
 
 from bots.adapter import CommandRequest
-from bots.admin_commands import Configured
+from bots.allowances import Allowances, Configured
 from bots.command_families import build_commands
+from bots.command_table import COMMANDS
 from bots.config_file import PriceTable
 from bots.conversation_commands import StatusInfo
+from bots.places import Places
+from bots.routing import Origin
+from bots.typed_commands import parse
+from engine.budgets import Budget, Budgets
 from engine.records import AuditRow, StepCommit, TokenUsage
 from tests.bots.memory_rig import open_memory, scope
 
@@ -23,16 +28,19 @@ class Office:
 
     def __init__(self, memory, folder):
         self.memory, self.store = memory, memory.store
+        configured = Configured(
+            prices={"m-1": PriceTable(input=2.0, cached_input=1.0, output=4.0)},
+            backups=folder / "backups",
+            budgets=Budgets(person=Budget(tokens_per_day=10_000)),
+        )
+        self.allowances = Allowances(Places(), configured)
         self.commands = build_commands(
             store=memory.store,
             inbox=None,
             admins=frozenset({OPERATOR}),
             now=memory.clock,
             info=INFO,
-            configured=Configured(
-                prices={"m-1": PriceTable(input=2.0, cached_input=1.0, output=4.0)},
-                backups=folder / "backups",
-            ),
+            allowances=self.allowances,
         )
 
     async def run(self, command, *, actor="slack:T1/U1", where=ADA, admin=True, **more):
@@ -45,6 +53,11 @@ class Office:
             **more,
         )
         return (await self.commands.run(request)).text
+
+    async def set_by(self, command, typed="", **more):
+        """A command as it is typed."""
+        parsed = parse(f"{command} {typed}", COMMANDS)
+        return await self.run(command, arguments=parsed.arguments, **more)
 
     async def spend(self, where, *usage):
         turn = await self.memory.accept(where)
@@ -125,3 +138,101 @@ class TestWhatIsAboutTheWholeBot:
         monkeypatch.setenv("MEMBOT_EMBEDDING_MODEL", "none")
         said = await office.run("agent doctor", actor=OPERATOR)
         assert "ok      database:" in said
+
+
+class TestBudget:
+    async def test_is_shown_with_what_the_operator_configured(self, office):
+        assert (await office.run("agent budget")).splitlines()[1] == (
+            "- person: any number of messages a minute, 10,000 tokens a day"
+        )
+
+    async def test_can_be_made_stricter_by_an_admin_and_is_kept(self, office):
+        await office.set_by("agent budget", "person tokens_per_day 5,000")
+        await office.set_by("agent budget", "room requests-per-minute 3")
+        again = Places()
+        await again.load(office.store)
+        budgets = Allowances(again, office.allowances.configured).budgets(ADA)
+        assert budgets.person.tokens_per_day == 5000
+        assert budgets.room.requests_per_minute == 3
+        assert office.allowances.budgets(EVE).person.tokens_per_day == 10_000
+        assert {row.subject for row in await office.store.audit(5)} == {"slack:T1/*"}
+
+    @pytest.mark.parametrize("amount", ["20000", "off"])
+    async def test_beyond_the_operators_is_the_operators_to_give(self, office, amount):
+        typed = f"person tokens_per_day {amount}"
+        assert "10,000" in await office.set_by("agent budget", typed)
+        assert office.allowances.budgets(ADA).person.tokens_per_day == 10_000
+        await office.set_by("agent budget", typed, actor=OPERATOR)
+        assert office.allowances.budgets(ADA).person.tokens_per_day in {20_000, None}
+
+    @pytest.mark.parametrize(
+        "typed", ["person", "person tokens_per_day 0", "person tokens_per_day lots", "cat x 3"]
+    )
+    async def test_that_is_not_understood_changes_nothing(self, office, typed):
+        assert "What may be used" not in await office.set_by("agent budget", typed)
+        assert await office.store.place_settings() == []
+
+
+class TestRetention:
+    async def test_is_shown(self, office):
+        assert await office.run("agent retention") == "What is said is kept 400 days."
+
+    async def test_takes_two_steps_for_it_erases(self, office):
+        assert "will be erased" in await office.set_by("agent retention", "30")
+        assert office.allowances.recall_days("slack:T1") == 400
+        await office.set_by("agent retention", "30", confirmed=True)
+        assert office.allowances.recall_days("slack:T1") == 30
+        assert office.allowances.recall_days("slack:T2") == 400
+
+    @pytest.mark.parametrize("days", ["401", "off"])
+    async def test_is_not_longer_than_the_operators(self, office, days):
+        assert "400" in await office.set_by("agent retention", days, confirmed=True)
+        assert office.allowances.recall_days("slack:T1") == 400
+
+
+class TestLettingIn:
+    @pytest.mark.parametrize("who", ["U2", "<@U2>", "<@U2|bob>", "slack:T1/U2", "slack:T1/user/U2"])
+    async def test_a_person_who_is_denied_is_shut_out_until_allowed(self, office, who):
+        await office.set_by("agent deny", f'user "{who}"')
+        assert office.allowances.shut_out("slack:T1/U2", ())
+        assert not office.allowances.shut_out("slack:T1/U3", ())
+        assert not office.allowances.shut_out("slack:T2/U2", ())
+        await office.set_by("agent allow", f'user "{who}"')
+        assert not office.allowances.shut_out("slack:T1/U2", ())
+
+    async def test_an_allowed_role_is_let_in_where_everyone_is_denied(self, office):
+        await office.set_by("agent deny", "role @everyone")
+        await office.set_by("agent allow", "role <@&5>")
+        assert office.allowances.shut_out("slack:T1/U2", ("4",))
+        assert not office.allowances.shut_out("slack:T1/U2", ("4", "5"))
+
+    async def test_what_is_set_for_a_person_counts_most(self, office):
+        await office.set_by("agent deny", "role 5")
+        await office.set_by("agent allow", "user U2")
+        assert not office.allowances.shut_out("slack:T1/U2", ("5",))
+        assert office.allowances.shut_out("slack:T1/U3", ("5",))
+
+    async def test_this_channel_is_denied_and_allowed_without_a_name(self, office):
+        origin = Origin(platform="slack", team="T1", user="U1", room="C1")
+        await office.set_by("agent deny", "channel")
+        assert office.allowances.places.rules_for(origin).mode == "off"
+        await office.set_by("agent allow", "channel")
+        rules = office.allowances.places.rules_for(origin)
+        assert (rules.mode, rules.outsiders) == ("mention", "learn")
+
+    @pytest.mark.parametrize("who", ["slack:T2/U2", "a b", "*", ""])
+    async def test_only_somebody_of_this_workspace_can_be_named(self, office, who):
+        said = await office.run("agent deny", arguments={"kind": "user", "who": who})
+        assert "such as" in said or "this workspace" in said
+        assert await office.store.place_settings() == []
+
+    async def test_who_is_shut_out_still_has_their_own_data_in_hand(self, office):
+        await office.memory.reply(ADA, "hello")
+        await office.set_by("agent deny", "user U2")
+        eve = {"actor": "slack:T1/U2", "admin": False}
+        assert "shut you out" in await office.run("status", **eve)
+        assert "shut you out" not in await office.run("memory forget-me", **eve)
+
+    async def test_no_admin_is_shut_out_of_commands(self, office):
+        await office.set_by("agent deny", "user U1")
+        assert "What may be used" in await office.run("agent budget")

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from bots.adapter import AnswerFile, CommandRequest
-from bots.admin_commands import Configured
 from bots.command_families import build_commands
 from bots.command_table import COMMANDS, help_text, usage
 from bots.conversation_commands import DEMO_NOTE, StatusInfo
@@ -48,7 +47,6 @@ class Desk:
             admins=admins,
             now=memory.clock,
             info=info,
-            configured=Configured(),
         )
 
     async def run(self, command, where=DM, **more):

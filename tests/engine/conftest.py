@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.assembly import EnginePorts, build_dispatcher
+from engine.budgets import Budgets
 from engine.config import EngineConfig
 from engine.testing import FixedClock, ScriptedChatModel, call
 from engine.tokens import TokenCounter
@@ -23,6 +24,8 @@ class Rig:
         self.config = config
         self.happened = []
         self.commits = 0
+        self.budgets = Budgets()
+        self.admits = lambda event: True
         self.own_tools = ()
         self.attach_tools = None
         self.start_engine()
@@ -36,6 +39,8 @@ class Rig:
             hook=self.happened.append,
             on_commit=self._committed,
             show_activity=self._show,
+            admits=self.admits,
+            budgets=lambda scope: self.budgets,
             own_tools=self.own_tools,
             attach_tools=self.attach_tools,
         )

@@ -158,3 +158,12 @@ class TestSigns:
             (result.turn_id, "working"),
             (result.turn_id, "idle"),
         ]
+
+
+class TestWhoIsShutOut:
+    async def test_gets_no_turn_and_nothing_of_theirs_is_kept(self, rig):
+        rig.admits = lambda said: said.scope.speaker != "console:local/ada"
+        rig.start_engine()
+        acceptance = await rig.dispatcher.submit(event("hello"))
+        assert (acceptance.outcome, acceptance.turn_id) == ("ignored", None)
+        assert await rig.store.agents() == []

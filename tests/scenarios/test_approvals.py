@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 
 from bots.adapter import CommandRequest
-from bots.admin_commands import Configured
 from bots.command_families import build_commands
 from bots.conversation_commands import StatusInfo
 from engine.errors import StoreUnavailable
@@ -57,7 +56,6 @@ class House:
             admins=frozenset({"console:local/root"}),
             now=self.rig.clock,
             info=INFO,
-            configured=Configured(),
         )
 
     async def ask(self, path="a.txt", scope=None, **changes):

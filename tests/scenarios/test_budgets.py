@@ -31,11 +31,10 @@ async def notices(rig):
 
 @pytest.fixture
 def budget(rig):
-    """Gives the engine budgets, as at a start."""
+    """Gives the engine budgets, that hold from now on."""
 
     def give(budgets):
-        rig.config = replace(rig.config, budgets=budgets)
-        rig.start_engine()
+        rig.budgets = budgets
 
     return give
 

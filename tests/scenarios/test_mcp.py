@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from bots.adapter import CommandRequest
-from bots.admin_commands import Configured
 from bots.command_families import build_commands
 from bots.conversation_commands import StatusInfo
 from engine.mcp_servers import McpServers
@@ -100,7 +99,6 @@ class TestAServer:
             admins=frozenset(),
             now=served.rig.clock,
             info=INFO,
-            configured=Configured(),
         )
         served.rig.script(call("send_message", message="It failed."))
         request = CommandRequest(

@@ -21,7 +21,9 @@ def house(rig, tmp_path):
 
     async def tidied(recall_days=400, backups_days=30):
         kept = Retention(
-            recall_days=recall_days, backups_days=backups_days, backups=tmp_path / "backups"
+            recall_days=lambda tenant: recall_days,
+            backups_days=backups_days,
+            backups=tmp_path / "backups",
         )
         removed = await tidy(rig.store, kept, rig.clock())
         await rig.store.finish_cleaning()

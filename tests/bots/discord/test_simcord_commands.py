@@ -7,7 +7,6 @@ import discord
 import pytest
 
 from bots.adapter import AnswerFile, Choice, CommandAnswer, CommandSpec
-from bots.admin_commands import Configured
 from bots.command_families import build_commands
 from bots.command_table import COMMANDS
 from bots.conversation_commands import StatusInfo
@@ -200,7 +199,6 @@ class TestTheCommandLayer:
             admins=frozenset(),
             now=clock,
             info=info,
-            configured=Configured(),
         )
 
     @pytest.mark.behaviour("command.help", "discord")

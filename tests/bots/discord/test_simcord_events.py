@@ -52,6 +52,12 @@ class TestRooms:
         assert event.place_name == "#general"
         assert event.speaker_name == "Ada"
 
+    async def test_carry_the_roles_of_who_speaks(self, simcord_env, guild, general, me, inbox):
+        brewers = guild.create_role("brewers")
+        eve = guild.add_member(simcord_env.create_user("eve"), roles=[brewers])
+        await eve.send(general, f"{me} tea?")
+        assert str(brewers.id) in inbox.events[-1].roles
+
     @pytest.mark.behaviour("when.mention", "discord")
     async def test_talk_among_people_is_left_alone(self, general, ada, bob, inbox):
         await ada.send(general, f"{bob.mention} lunch?")
