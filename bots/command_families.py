@@ -10,6 +10,7 @@ from bots.allowances import Allowances, Configured
 from bots.approving import Turns
 from bots.commands import CommandFamily, Commands
 from bots.conversation_commands import ConversationCommands, StatusInfo
+from bots.learning_commands import LearningCommands
 from bots.memory_commands import MemoryCommands
 from bots.places import Places
 from bots.receipt_commands import ReceiptCommands
@@ -31,6 +32,7 @@ def build_commands(
     families: tuple[CommandFamily, ...] = (
         ConversationCommands(store=store, inbox=inbox, rights=rights, now=now, info=info),
         MemoryCommands(store, inbox, now),
+        LearningCommands(store, rights, now),
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
         *_admin_families(store, rights, now),
     )

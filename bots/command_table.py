@@ -41,6 +41,20 @@ COMMANDS: tuple[CommandSpec, ...] = (
         summary="Withdraw one write of an answer, so that I do not learn it again",
         options={"write": "As the receipt names it"},
     ),
+    CommandSpec(words="memory pause", summary="Learn nothing about me until I say so"),
+    CommandSpec(words="memory resume", summary="Learn from what I say again"),
+    CommandSpec(
+        words="memory ignore-me",
+        summary="Don't remember me: what I say is gone when it is answered, in every room",
+    ),
+    CommandSpec(
+        words="memory off-the-record",
+        summary="Keep nothing of this conversation, from now on",
+    ),
+    CommandSpec(
+        words="memory on-the-record",
+        summary="Erase what was said off the record, and remember again",
+    ),
     CommandSpec(words="new", summary="A fresh conversation; memory is kept"),
     CommandSpec(words="stop", summary="Stop the answer that is being worked on"),
     CommandSpec(

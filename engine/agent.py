@@ -110,6 +110,7 @@ class Reception:
             login=partial(self._login, event, turn_id) if said else None,
             max_queued=self._config.dispatch.max_queued_per_agent if said else sys.maxsize,
             busy_notice=notices.BUSY,
+            unread_notice=notices.UNREAD,
             at=now,
         )
 

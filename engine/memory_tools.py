@@ -294,7 +294,16 @@ def _block(context: MemoryContext, label: str) -> Block:
     raise ModelMistake(f"There is no block '{label}'. Blocks: {known}.")
 
 
+def _require_learning(context: MemoryContext) -> None:
+    if not context.learns:
+        raise ModelMistake(
+            "Nothing of this may be stored: somebody here does not want to be remembered, or the "
+            "conversation is off the record. Answer without storing."
+        )
+
+
 def _write(context: MemoryContext, block: Block, operation: str) -> None:
+    _require_learning(context)
     context.memory[block.label] = block
     write = BlockWrite(
         block=block,
@@ -307,6 +316,7 @@ def _write(context: MemoryContext, block: Block, operation: str) -> None:
 
 
 def _passage(context: MemoryContext, text: str, tags: tuple[str, ...]) -> Passage:
+    _require_learning(context)
     now = context.now()
     return Passage(
         id=str(ULID.from_datetime(now)),

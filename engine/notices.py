@@ -15,3 +15,4 @@ USED_UP = "{whose} {limit:,} tokens for today are used up; please ask again from
 TOO_FAST = "{whose} {limit} messages a minute are used up; please ask again in {seconds} s."
 FAILED = "Something went wrong on my side (id {error_id}). Your message is kept; please try again."
 STOPPED = "Stopped."
+UNREAD = "I have not read the file: nothing is to be learned here right now."

@@ -308,6 +308,7 @@ class Turn:
 
     Attributes:
         joined: Turns of messages that this one answers as well, as far as this process saw it.
+        learns: Whether something may be made of it; people can wish that it is not.
     """
 
     id: str
@@ -324,6 +325,7 @@ class Turn:
     source_key: str
     created_at: datetime
     joined: tuple["Turn", ...] = ()
+    learns: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

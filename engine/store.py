@@ -45,6 +45,7 @@ from engine.records import (
     Window,
 )
 from engine.retention import RetentionStore
+from engine.wishes import WishStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class AcceptRequest:
             time, or never; None when nothing does.
         max_queued: Turns an agent may have waiting before it says that it is busy.
         busy_notice: The words for that.
+        unread_notice: The words for files that are not read, since nothing is to be learned.
     """
 
     event: IncomingEvent
@@ -82,6 +84,7 @@ class AcceptRequest:
     login: Callable[[datetime | None], Message | None] | None = None
     max_queued: int
     busy_notice: str
+    unread_notice: str = ""
     at: datetime
 
 
@@ -512,6 +515,7 @@ class Store(
     OutboxStore,
     OperatorStore,
     ImportStore,
+    WishStore,
     BudgetStore,
     RetentionStore,
     PlaceStore,

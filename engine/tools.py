@@ -99,6 +99,7 @@ class MemoryContext:
         memory: Blocks by label, as edited so far.
         counter: Says what a result takes of the window.
         knowledge: Owners of intuitive knowledge that the scope may read.
+        learns: Whether anything may be written.
     """
 
     scope: Scope
@@ -109,6 +110,7 @@ class MemoryContext:
     draft: Draft
     counter: "TokenCounter"
     knowledge: tuple[str, ...] = ()
+    learns: bool = True
     now: Callable[[], datetime]
     zone: ZoneInfo
 

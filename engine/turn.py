@@ -207,6 +207,7 @@ class TurnRunner:
             draft=Draft(),
             counter=self._with.counter,
             may_speak=not log.answers_alert,
+            learns=turn.learns,
             knowledge=readable_owners(turn.scope, self._with.knowledge),
             now=self._with.now,
             zone=self._with.zone,

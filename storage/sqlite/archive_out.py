@@ -21,7 +21,8 @@ _ORDER = {
     "schedules": "id",
     "documents": "name",
 }
-_IN_SIGHT = {  # what is half loaded or half removed is nobody's yet
+_IN_SIGHT = {  # what is half loaded or half removed is nobody's yet, what passes is not kept
+    "messages": "AND state <> 'passing'",
     "documents": "AND state = 'ready'",
     "passages": (
         "AND (document_id IS NULL OR document_id IN "

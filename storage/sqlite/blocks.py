@@ -10,6 +10,7 @@ from typing import Any
 from engine.errors import StaleBlock
 from engine.records import Block, BlockVersion, BlockWrite, Scope
 from storage.sqlite.instants import from_text, to_text
+from storage.sqlite.wishes import WANTED_BY
 
 __all__ = ["agent_blocks", "apply", "history", "settle", "stale_labels", "window_blocks"]
 
@@ -18,6 +19,8 @@ _CONFIGURED, _OPERATOR = "configured", "operator"
 _FIRST_LABELS = ("persona", "human", "room")
 _PERSON = "human:"
 _AFTER_PERSON = "human;"  # the text that follows every label of a person's block
+# About somebody who does not want to be learned about; others do not write it either.
+_UNWANTED = f"(read_only OR EXISTS (SELECT 1 FROM wishes AS w WHERE {WANTED_BY.format('owner')}))"  # noqa: S608
 
 
 def settle(
@@ -167,7 +170,8 @@ def window_blocks(connection: sqlite3.Connection, scope: Scope) -> tuple[Block, 
         _keys(scope),
     )
     people = connection.execute(
-        "SELECT * FROM blocks WHERE agent_id = :agent AND tenant = :tenant "
+        f"SELECT {_UNWANTED} AS read_only, blocks.* FROM blocks "  # noqa: S608 - a constant
+        "WHERE agent_id = :agent AND tenant = :tenant "
         "AND (value <> '' AND label IN (SELECT :person || speaker.value FROM conversations AS c, "
         "json_each(c.speakers) AS speaker WHERE c.conversation_id = :conversation "
         "AND c.agent_id = :agent) OR label = :person || :speaker) ORDER BY label",

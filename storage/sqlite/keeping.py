@@ -46,7 +46,7 @@ class Keeping:
             if row.fetchone() is None:
                 raise UnknownAgent
             if conversation_only:
-                removed = wiping.empty_conversations(connection, agent_id)
+                removed = wiping.empty_conversations(connection, agent_id, at)
             else:
                 removed = wiping.delete_agent(connection, self._indexes, agent_id)
                 self._indexes.purge(connection)

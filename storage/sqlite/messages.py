@@ -32,9 +32,23 @@ _COLUMNS = (
 )
 
 
-def add(connection: sqlite3.Connection, indexes: Indexes, messages: Sequence[Message]) -> list[int]:
-    """Store messages, searchable ones in the index too; their numbers."""
-    seqs = [_add(connection, message) for message in messages]
+def add(
+    connection: sqlite3.Connection,
+    indexes: Indexes,
+    messages: Sequence[Message],
+    keeping: str = "stored",
+) -> list[int]:
+    """Store messages, searchable ones in the index too; their numbers.
+
+    Args:
+        connection: In the writer's transaction.
+        indexes: Of search.
+        messages: All of one agent.
+        keeping: See ``wishes``; no search finds what is only passing.
+    """
+    if keeping == "passing":
+        messages = [replace(message, searchable=False) for message in messages]
+    seqs = [_add(connection, message, keeping) for message in messages]
     indexed = [
         _indexed(message, seq)
         for message, seq in zip(messages, seqs, strict=True)
@@ -46,11 +60,11 @@ def add(connection: sqlite3.Connection, indexes: Indexes, messages: Sequence[Mes
     return seqs
 
 
-def _add(connection: sqlite3.Connection, message: Message) -> int:
+def _add(connection: sqlite3.Connection, message: Message, keeping: str) -> int:
     scope = message.scope
     cursor = connection.execute(
-        f"INSERT INTO messages ({_COLUMNS}) "  # noqa: S608 - constant names
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO messages ({_COLUMNS}, state) "  # noqa: S608 - constant names
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             message.id,
             scope.tenant,
@@ -69,6 +83,7 @@ def _add(connection: sqlite3.Connection, message: Message) -> int:
             message.place,
             to_text(message.sent_at),
             message.searchable,
+            keeping,
         ),
     )
     return int(cursor.lastrowid or 0)

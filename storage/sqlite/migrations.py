@@ -18,6 +18,7 @@ from storage.sqlite.tables import (
     TABLES,
     TIMED_EVENTS,
 )
+from storage.sqlite.wish_tables import WISHES
 
 __all__ = ["bring_up_to_date", "is_ours", "migrations"]
 
@@ -85,6 +86,13 @@ def settings_of_places(db: sqlite_utils.Database) -> None:
 def receipts(db: sqlite_utils.Database) -> None:
     """What turns have used of memory, and which of them a receipt has something to show of."""
     for statement in RECEIPTS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def wishes_of_people(db: sqlite_utils.Database) -> None:
+    """What people want of learning."""
+    for statement in WISHES:
         db.conn.execute(statement)
 
 

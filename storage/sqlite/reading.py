@@ -65,8 +65,7 @@ class Memories:
 
     async def start_conversation(self, scope: Scope, at: datetime) -> None:
         """Empty the queue and drop the summary; recall, archival and core memory stay."""
-        del at  # a later database may want to note when
-        await self._database.write(lambda c: summaries.start_afresh(c, scope))
+        await self._database.write(lambda c: summaries.start_afresh(c, scope, at))
 
     async def search_recall(self, scope: Scope, search: RecallSearch) -> SearchPage:
         """Hybrid search of what was said in this agent's conversations."""

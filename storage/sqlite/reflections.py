@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.errors import StaleTurn
 from engine.records import Block, Message, Reflection, ReflectionCommit, Scope
-from storage.sqlite import accounts, blocks, ledger, messages, passages, receipts
+from storage.sqlite import accounts, blocks, ledger, messages, passages, receipts, wishes
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
 
@@ -60,11 +60,15 @@ def load(
         return None
     taken = _portion(unread, tokens)
     keys = [item.source_key for item in taken if item.source_key]
+    private = wishes.unlearned(connection, scope, [item.seq for item in taken])
     disputed = receipts.disputed(connection, scope, keys)
     said = tuple(
         item
         for item in taken
-        if item.text.strip() and item.searchable and item.source_key not in disputed
+        if item.text.strip()
+        and item.searchable
+        and item.source_key not in disputed
+        and item.seq not in private
     )
     return Reflection(
         scope=scope,

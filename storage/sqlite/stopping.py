@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.records import Reply, Scope, Turn
-from storage.sqlite import outbox, turn_rows
+from storage.sqlite import outbox, turn_rows, wishes
 from storage.sqlite.instants import to_text
 
 __all__ = ["cancel", "cancel_asked"]
@@ -57,4 +57,6 @@ def _told(
         turn = turns[0]
         to = (turn.id, turn.scope, turn.place, turn.address)
         outbox.add(connection, to, [Reply(text=notice, kind="notice")], at)
+    for turn in turns:
+        wishes.let_go(connection, turn)
     return list(turns)

@@ -25,6 +25,7 @@ from storage.sqlite.receipting import Receipting
 from storage.sqlite.reflecting import Reflecting
 from storage.sqlite.retention import Retaining
 from storage.sqlite.scheduling import Scheduling
+from storage.sqlite.wishing import Wishing
 
 __all__ = ["SqliteStore"]
 
@@ -46,6 +47,7 @@ class SqliteStore(
     Budgeting,
     Placing,
     Receipting,
+    Wishing,
 ):
     """Everything the bot remembers, in one file; made by `open`."""
 

@@ -1,11 +1,12 @@
 """Windows of conversations: where a queue starts, its summary, the one prepared for the flush."""
 
 import sqlite3
+from datetime import datetime
 from typing import Any
 
 from engine.errors import StaleTurn
 from engine.records import MemoryCounts, Scope, Summary, Window
-from storage.sqlite import accounts, blocks, messages
+from storage.sqlite import accounts, blocks, messages, wishes
 from storage.sqlite.instants import from_text, to_text
 
 __all__ = ["drop", "load", "save_flush", "save_prepared", "set_warned", "start_afresh"]
@@ -118,8 +119,12 @@ def drop(connection: sqlite3.Connection, scope: Scope, prepared_through: int | N
     )
 
 
-def start_afresh(connection: sqlite3.Connection, scope: Scope) -> None:
-    """Empty a queue and drop its summaries; the messages stay in recall memory."""
+def start_afresh(connection: sqlite3.Connection, scope: Scope, at: datetime) -> None:
+    """Empty a queue and drop its summaries; the messages stay in recall memory.
+
+    What was said off the record goes, and being off the record ends.
+    """
+    wishes.end_off_record(connection, scope, at)
     connection.execute(
         "UPDATE conversations SET warned = 0, speakers = '[]', "
         "window_start_seq = coalesce((SELECT max(seq) FROM messages AS m "

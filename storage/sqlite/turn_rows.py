@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.errors import StaleTurn
 from engine.records import Turn
-from storage.sqlite import accounts
+from storage.sqlite import accounts, wishes
 from storage.sqlite.instants import from_text
 
 __all__ = ["from_row", "join", "join_burst"]
@@ -46,7 +46,8 @@ def join(connection: sqlite3.Connection, turn: Turn, speaker: str | None = None)
     )
     address = joined[-1].address  # an answer belongs under what was said last
     connection.execute("UPDATE turns SET address = ? WHERE id = ?", (address, turn.id))
-    return replace(turn, address=address, joined=(*turn.joined, *joined))
+    learns = wishes.keeping_of_turn(connection, turn) == "stored"
+    return replace(turn, address=address, joined=(*turn.joined, *joined), learns=learns)
 
 
 def join_burst(connection: sqlite3.Connection, turn: Turn) -> Turn:

@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from engine.errors import StaleTurn
-from engine.records import Approval, IncomingEvent, Message, Reply, StepCommit, Turn
+from engine.records import Approval, Block, IncomingEvent, Message, Reply, StepCommit, Turn
 from engine.store import Acceptance, AcceptRequest
 from storage.sqlite import (
     accounts,
@@ -20,6 +20,7 @@ from storage.sqlite import (
     summaries,
     turn_rows,
     uploads,
+    wishes,
 )
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
@@ -33,21 +34,38 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
     if _known(connection, event):
         return Acceptance(outcome="duplicate")
     first = accounts.ensure_scope(connection, event, request.at)
-    if blocks.settle(connection, scope, request.blocks, request.at):
+    keeping = wishes.keeping_of(connection, scope)
+    if blocks.settle(connection, scope, _wanted(request, keeping), request.at):
         accounts.refresh_shown_counts(connection, scope.agent_id)
     busy = _open_turns(connection, scope.agent_id) >= request.max_queued
     _add_event(connection, event, request.at)
     _add_turn(connection, request, "refused" if busy else "queued")
-    uploads.add(connection, event)
-    messages.add(connection, indexes, [*_login(connection, request), request.message])
+    told = [request.busy_notice] if busy else []
+    if keeping == "stored":
+        uploads.add(connection, event)
+    elif event.attachments:
+        told.append(request.unread_notice)
+    messages.add(connection, indexes, [*_login(connection, request), request.message], keeping)
     accounts.touch(connection, scope.agent_id, to_text(request.at))
-    if busy and request.busy_notice:
-        notice = Reply(text=request.busy_notice, kind="notice")
-        destination = (request.turn_id, scope, event.place, event.address)
-        outbox.add(connection, destination, [notice], request.at)
+    if busy:
+        connection.execute(
+            "DELETE FROM messages WHERE turn_id = ? AND agent_id = ? AND state = 'passing'",
+            (request.turn_id, scope.agent_id),
+        )
+    notices = [Reply(text=text, kind="notice") for text in told if text]
+    outbox.add(
+        connection, (request.turn_id, scope, event.place, event.address), notices, request.at
+    )
     return Acceptance(
         outcome="busy" if busy else "queued", turn_id=request.turn_id, first_contact=first
     )
+
+
+def _wanted(request: AcceptRequest, keeping: wishes.Keeping) -> Sequence[Block]:
+    """The blocks without the one about somebody who does not want any."""
+    speaker = request.event.scope.speaker
+    passing = keeping == "passing"
+    return [block for block in request.blocks if not (passing and block.owner == speaker)]
 
 
 def _login(connection: sqlite3.Connection, request: AcceptRequest) -> list[Message]:
@@ -160,7 +178,7 @@ def next_turn(
         turn = turn_rows.join(connection, turn)
     if turn.attempt == 1 or turn.joined:
         messages.move_to_end(connection, indexes, turn)
-    return turn
+    return replace(turn, learns=wishes.keeping_of_turn(connection, turn) == "stored")
 
 
 def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepCommit) -> None:
@@ -172,7 +190,7 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
     """
     turn, scope = step.turn, step.turn.scope
     _advance(connection, step)
-    messages.add(connection, indexes, step.messages)
+    messages.add(connection, indexes, step.messages, wishes.keeping_of_turn(connection, turn))
     passages.add(connection, indexes, scope, step.passages, turn.id)
     passages.supersede(connection, indexes, scope, step.revisions, step.at)
     if step.blocks:
@@ -192,6 +210,8 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
             (to_text(step.heartbeats_paused_until), scope.agent_id),
         )
     accounts.touch(connection, scope.agent_id, to_text(step.at))
+    if step.state != "running":
+        wishes.let_go(connection, turn)
 
 
 def _add_approvals(connection: sqlite3.Connection, approvals: Iterable[Approval]) -> None:

@@ -281,6 +281,10 @@ _REST = {
         "DELETE FROM schedules WHERE author IN (SELECT value FROM json_each(:keys)) "
         "OR source_key IN (SELECT value FROM json_each(:sources))"
     ),
+    "wishes": (  # who wants never to be remembered would be, if that were forgotten too
+        "DELETE FROM wishes WHERE wish = 'pause' "
+        "AND principal IN (SELECT value FROM json_each(:keys))"
+    ),
     "links": (
         "DELETE FROM links WHERE principal IN (SELECT value FROM json_each(:keys)) "
         "OR linked IN (SELECT value FROM json_each(:keys))"

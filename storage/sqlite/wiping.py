@@ -1,6 +1,7 @@
 """Removes whole agents, and clears what removed rows leave behind in the file."""
 
 import sqlite3
+from datetime import datetime
 
 from engine.records import Scope
 from storage.sqlite import messages, passages, summaries
@@ -52,7 +53,9 @@ def _seqs(connection: sqlite3.Connection, table: str, agent_id: str) -> list[int
     return [row[0] for row in rows]
 
 
-def empty_conversations(connection: sqlite3.Connection, agent_id: str) -> dict[str, int]:
+def empty_conversations(
+    connection: sqlite3.Connection, agent_id: str, at: datetime
+) -> dict[str, int]:
     """Start every conversation of an agent afresh; its memory stays."""
     removed = {"summaries": _count(connection, "summaries", agent_id)}
     rows = connection.execute(
@@ -66,7 +69,7 @@ def empty_conversations(connection: sqlite3.Connection, agent_id: str) -> dict[s
             speaker=None,
             audience="room",
         )
-        summaries.start_afresh(connection, scope)
+        summaries.start_afresh(connection, scope, at)
     return {**removed, "context windows": len(rows)}
 
 

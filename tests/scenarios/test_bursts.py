@@ -218,8 +218,6 @@ class TestKilled:
         while turn := await store.next_turn(direct().agent_id):
             answered += [item.text for item in await store.turn_messages(turn)]
             assert turn.attempt > 0
-            await store.cancel_turns(
-                turn.scope.agent_id, turn.scope.conversation_id, FixedClock()()
-            )
+            await store.cancel_turns(turn.scope, "", FixedClock()())
         assert asked == answered
         await store.close()

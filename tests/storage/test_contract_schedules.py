@@ -63,7 +63,7 @@ class TestSchedules:
 
     async def test_they_are_stored_with_their_step_or_not_at_all(self, store):
         turn = await begin(store)
-        await store.cancel_turns(direct().agent_id, direct().conversation_id, NOON)
+        await store.cancel_turns(direct(), "", NOON)
         with pytest.raises(Exception, match="ended or was cancelled"):
             await store.commit_step(step(turn, schedules=(schedule(),)))
         assert await store.schedules(direct()) == []

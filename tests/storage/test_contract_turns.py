@@ -135,7 +135,7 @@ class TestOrder:
         await begin(store, "first")
         await store.accept(request("second"))
         await store.start_conversation(direct(), NOON)
-        await store.cancel_turns(direct().agent_id, direct().conversation_id, NOON)
+        await store.cancel_turns(direct(), "", NOON)
         await store.accept(request("third"))
         await store.next_turn(direct().agent_id)
         assert [it.text for it in (await store.load_window(direct())).queue] == ["third"]
@@ -196,7 +196,7 @@ class TestSteps:
     async def test_a_cancelled_turn_stores_nothing_more(self, store):
         turn = await begin(store)
         await store.accept(request("waiting"))
-        assert await store.cancel_turns(turn.scope.agent_id, turn.scope.conversation_id, NOON) == 2
+        assert len(await store.cancel_turns(turn.scope, "", NOON)) == 2
         with pytest.raises(StaleTurn):
             await store.commit_step(step(turn, says=["late"], replies=["late"]))
         assert await store.outbox_due("slack", NOON, 5) == []

@@ -1,0 +1,84 @@
+"""The commands with which people say what is not to be learned: not now, not about me, not here."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from bots.adapter import Choice, CommandAnswer, CommandRequest
+from bots.commands import Handler
+from bots.rights import Rights
+from engine.errors import NotAllowed
+from engine.wishes import WishStore
+
+_PAUSED = (
+    "I learn nothing about you from now on: what you say can still be searched, and nothing is "
+    "noted from it. `memory resume` ends that."
+)
+_IGNORED = (
+    "I will not remember you, in any room here: what you say is gone when it is answered, and I "
+    "note nothing about you. What I know already stays until you erase it; `memory resume` ends "
+    "that."
+)
+_RESUMED = "I learn from what you say again."
+_OFF_RECORD = (
+    "This conversation is off the record from now on: nothing of it is noted or can be searched, "
+    "and it is erased with `memory on-the-record` or `new`."
+)
+_ON_RECORD = "This conversation is remembered again; what was said off the record is erased."
+_WAS_ON_RECORD = "This conversation is on the record."
+_WHOLE_CHANNEL = "For a whole channel only an admin may say that; in a thread everybody may."
+
+
+class LearningCommands:
+    """``memory pause`` and its like.
+
+    Args:
+        store: Keeps what people want.
+        rights: Who may decide for a whole channel.
+        now: The clock.
+    """
+
+    def __init__(self, store: WishStore, rights: Rights, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._rights = rights
+        self._now = now
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the words of the command table."""
+        return {
+            "memory pause": self._pause,
+            "memory resume": self._resume,
+            "memory ignore-me": self._ignore_me,
+            "memory off-the-record": self._off_record,
+            "memory on-the-record": self._on_record,
+        }
+
+    async def _pause(self, request: CommandRequest) -> CommandAnswer:
+        await self._store.set_wish(request.actor, "pause", self._now())
+        return CommandAnswer(text=_PAUSED)
+
+    async def _resume(self, request: CommandRequest) -> CommandAnswer:
+        await self._store.set_wish(request.actor, None, self._now())
+        return CommandAnswer(text=_RESUMED)
+
+    async def _ignore_me(self, request: CommandRequest) -> CommandAnswer:
+        await self._store.set_wish(request.actor, "never", self._now())
+        erase = Choice(label="Erase what I know", command="memory forget-me", danger=True)
+        return CommandAnswer(text=_IGNORED, choices=(erase,))
+
+    async def _off_record(self, request: CommandRequest) -> CommandAnswer:
+        self._check_right(request)
+        await self._store.go_off_record(request.scope, self._now())
+        return CommandAnswer(text=_OFF_RECORD)
+
+    async def _on_record(self, request: CommandRequest) -> CommandAnswer:
+        if not await self._store.is_off_record(request.scope):
+            return CommandAnswer(text=_WAS_ON_RECORD)
+        self._check_right(request)
+        await self._store.go_on_record(request.scope, self._now())
+        return CommandAnswer(text=_ON_RECORD)
+
+    def _check_right(self, request: CommandRequest) -> None:
+        scope = request.scope
+        is_channel = scope.audience == "room" and scope.conversation_id.endswith("/main")
+        if is_channel and not self._rights.is_admin(request):
+            raise NotAllowed(_WHOLE_CHANNEL)

@@ -1,0 +1,13 @@
+"""The statements that make the table of wishes, and what conversations get for them."""
+
+__all__ = ["WISHES"]
+
+WISHES = (
+    """CREATE TABLE wishes (
+        principal TEXT PRIMARY KEY,
+        wish TEXT NOT NULL CHECK (wish IN ('never', 'pause')),
+        at TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "ALTER TABLE conversations ADD COLUMN off_record INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX messages_unlearned ON messages (turn_id, state) WHERE state <> 'stored'",
+)
