@@ -5,20 +5,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bots.adapter import Choice, CommandSpec
+from bots.adapter import Choice, CommandAnswer, CommandSpec
 from bots.command_table import usage
 from engine.errors import BadRequest
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
+_YES = " --yes"
 _COMMAND = re.compile(r"!([^\W\d_][\s\S]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """A row of the table with what was typed for its options."""
+    """A row of the table with what was typed for its options; ``--yes`` is its second step."""
 
     spec: CommandSpec
     arguments: dict[str, str]
+    confirmed: bool = False
 
 
 def words_of(text: str) -> str | None:
@@ -38,6 +40,8 @@ def parse(typed: str, table: Sequence[CommandSpec]) -> Parsed:
         BadRequest: With a sentence that names the nearest command or the missing option.
     """
     typed = typed.translate(_QUOTES).strip() or "help"
+    confirmed = typed.endswith(_YES)
+    typed = typed.removesuffix(_YES)
     spec = _longest_match(typed, table)
     if spec is None:
         raise BadRequest(_unknown(typed, table))
@@ -46,13 +50,21 @@ def parse(typed: str, table: Sequence[CommandSpec]) -> Parsed:
     missing = [name for name in spec.options if not name.endswith("?") and name not in arguments]
     if missing:
         raise BadRequest(f"`{missing[0]}` is missing. Write it like this: `{usage(spec)}`.")
-    return Parsed(spec=spec, arguments=arguments)
+    return Parsed(spec=spec, arguments=arguments, confirmed=confirmed)
 
 
 def typed_form(choice: Choice) -> str:
     """What to type instead of pressing a button; `parse` reads it."""
     words = [choice.command, *(_typed(name, value) for name, value in choice.arguments.items())]
-    return " ".join([*words, *(["--yes"] if choice.confirmed else [])])
+    return " ".join([*words, *([_YES.strip()] if choice.confirmed else [])])
+
+
+def with_typed_choices(answer: CommandAnswer, sign: str) -> str:
+    """An answer's text with what to type in the place of its buttons, each after the sign."""
+    lines = [f"{choice.label}: `{sign}{typed_form(choice)}`" for choice in answer.choices]
+    if answer.confirm:
+        lines.insert(0, f"{answer.confirm}: the same again with `--yes`")
+    return "\n".join([answer.text, *lines])
 
 
 def _typed(name: str, value: str) -> str:

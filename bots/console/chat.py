@@ -10,14 +10,14 @@ from typing import Protocol
 
 from ulid import ULID
 
-from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, CommandSpec, Inbox
+from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, Inbox
 from bots.command_table import COMMANDS
 from bots.console.adapter import ConsoleAdapter
 from bots.console.lines import LONGEST_LINE_CHARS, LineSource, TooLong
 from bots.console.screen import Screen
 from bots.places import Places
 from bots.routing import Origin, clean_name, principal_key
-from bots.typed_commands import parse, typed_form
+from bots.typed_commands import Parsed, parse, with_typed_choices
 from engine.errors import BadRequest, StoreUnavailable
 from engine.records import IncomingEvent, Scope
 from engine.turn import TurnResult
@@ -156,14 +156,12 @@ class Chat:
         self._desk.screen.turn_ended(result)
 
     async def _command(self, speaker: str, typed: str) -> None:
-        confirmed = typed.endswith(" --yes")
-        typed = typed.removesuffix(" --yes")
         try:
             parsed = parse(typed, COMMANDS)
         except BadRequest as problem:
             self._desk.screen.command_answer(typed, speaker, problem.sentence)
             return
-        request = self._request(speaker, parsed.spec, parsed.arguments, confirmed=confirmed)
+        request = self._request(speaker, parsed)
         async with self._desk.adapter.handing_over:
             answer = await self._desk.commands.run(request)
             if answer.turn_id:
@@ -199,17 +197,15 @@ class Chat:
             sent_at=self._desk.now(),
         )
 
-    def _request(
-        self, speaker: str, spec: CommandSpec, arguments: dict[str, str], *, confirmed: bool
-    ) -> CommandRequest:
+    def _request(self, speaker: str, parsed: Parsed) -> CommandRequest:
         return CommandRequest(
-            command=spec.words,
-            arguments=arguments,
+            command=parsed.spec.words,
+            arguments=parsed.arguments,
             scope=self._scope(speaker),
             actor=principal_key("console", _TEAM, user_id(speaker)),
             actor_name=speaker,
             platform_admin=True,  # whoever is at the terminal can read the database as well
-            confirmed=confirmed,
+            confirmed=parsed.confirmed,
             locale=self._setting.locale,
         )
 
@@ -220,11 +216,7 @@ class Chat:
 
 
 def _plain(answer: CommandAnswer) -> str:
-    text = answer.text
-    if answer.confirm:
-        text += "\nAdd `--yes` to do it."
-    for choice in answer.choices:
-        text += f"\n{choice.label}: /{typed_form(choice)}"
+    text = with_typed_choices(answer, "/")
     if answer.file:
         text += "\nAt the terminal, `membot export` writes the file."
     return text

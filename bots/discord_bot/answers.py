@@ -28,14 +28,15 @@ async def show_answer(
         buttons: Shown under the last part.
     """
     done = text(interaction.locale.value, "answer.done")
-    parts, files = _fitting(answer, done)
+    parts, files = fitting(answer, answer.text or done)
     for part in parts[:-1]:
         await _send(interaction, part)
     await _send(interaction, parts[-1], files, view_of(buttons))
 
 
-def _fitting(answer: CommandAnswer, done: str) -> tuple[list[str], list[discord.File]]:
-    parts = parts_of(answer.text) or [done]
+def fitting(answer: CommandAnswer, shown: str) -> tuple[list[str], list[discord.File]]:
+    """What is shown of an answer, in parts; of a very long one the first part and a file."""
+    parts = parts_of(shown)
     files = [] if answer.file is None else [_upload(answer.file)]
     if len(parts) > _MOST_PARTS:
         whole = AnswerFile(name="answer.md", content=answer.text.encode())

@@ -3,12 +3,15 @@
 from urllib.parse import urlsplit
 
 import aiohttp
+import discord
 
+from bots.adapter import AnswerFile
 from bots.downloads import download
 from engine.errors import BadRequest
 
 # https://docs.discord.com/developers/reference#signed-attachment-cdn-urls
 _HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
+_MOST_FILE_BYTES = 50 * 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
@@ -29,3 +32,18 @@ async def fetch_attachment(url: str, limit_bytes: int, api_base_url: str | None)
         raise BadRequest("That file is not kept by Discord, so it was not read.")
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
         return await download(session, url, limit_bytes)
+
+
+async def attached_file(attachment: discord.Attachment) -> AnswerFile:
+    """The file that came with a command.
+
+    Raises:
+        BadRequest: It is too large, or Discord does not hand it over.
+    """
+    if attachment.size > _MOST_FILE_BYTES:
+        raise BadRequest(f"The file is larger than {_MOST_FILE_BYTES // 1024 // 1024} MiB.")
+    try:
+        content = await attachment.read()
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:
+        raise BadRequest("Discord did not hand over the file; please try again.") from trouble
+    return AnswerFile(name=attachment.filename, content=content)

@@ -24,8 +24,10 @@ from bots.discord_bot.inbound import (
     text_of,
 )
 from bots.discord_bot.threads import EngagedThreads
+from bots.discord_bot.words import TypedWords
 from bots.places import Places
 from bots.routing import wants_answer
+from bots.typed_commands import words_of
 from engine import notices
 from engine.records import IncomingEvent
 
@@ -64,6 +66,7 @@ class MembotClient(discord.Client):
         self._places = places
         self._desk: CommandDesk | None = None
         self._summaries: Summaries | None = None
+        self._words: TypedWords | None = None
         self._in_order: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._down.set()
@@ -75,6 +78,7 @@ class MembotClient(discord.Client):
         self._desk = CommandDesk(self, runner, now, self._places)
         self.tree.fill(table, self._desk)
         self._summaries = Summaries(table)
+        self._words = TypedWords(runner, table, self._places)
 
     @property
     def ready(self) -> bool:
@@ -172,6 +176,10 @@ class MembotClient(discord.Client):
             return None
         if place.thread is not None:
             self._threads.engage(place.thread)
+        typed = words_of(text_of(message, self.user.id))
+        if typed is not None and self._words is not None:
+            await self._words.take(message, place, typed)
+            return None
         scope = self._places.scope_of(place.origin(message.author.id))
         return event_of(message, place, scope, self.user.id)
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
-import aiohttp
 import discord
 
-from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
+from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, CommandSpec
 from bots.discord_bot.answers import drawn, show_answer
+from bots.discord_bot.attachments import attached_file
 from bots.discord_bot.confirmations import ANYONE, Asked, Button, Confirmations
 from bots.discord_bot.inbound import Place, place_in_guild, roles_of
 from bots.places import Places
@@ -18,7 +18,6 @@ from bots.texts import text
 from engine.errors import BadRequest, MembotError
 
 Interaction = discord.Interaction[discord.Client]
-_MOST_FILE_BYTES = 50 * 1024 * 1024
 _MOST_CHOICES = 20  # beside the two of a second step; Discord takes 25
 
 
@@ -48,7 +47,7 @@ class CommandDesk:
         arguments = {name: value for name, value in options.items() if isinstance(value, str)}
         attachment = next((o for o in options.values() if isinstance(o, discord.Attachment)), None)
         try:
-            file = await _fetched(attachment) if attachment is not None else None
+            file = await attached_file(attachment) if attachment is not None else None
         except BadRequest as problem:
             await show_answer(interaction, CommandAnswer(text=problem.sentence))
             return
@@ -144,13 +143,3 @@ def _code_of(interaction: Interaction) -> str:
 
 def _manages_guild(permissions: discord.Permissions) -> bool:
     return permissions.manage_guild or permissions.administrator
-
-
-async def _fetched(attachment: discord.Attachment) -> AnswerFile:
-    if attachment.size > _MOST_FILE_BYTES:
-        raise BadRequest(f"The file is larger than {_MOST_FILE_BYTES // 1024 // 1024} MiB.")
-    try:
-        content = await attachment.read()
-    except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:
-        raise BadRequest("Discord did not hand over the file; please try again.") from trouble
-    return AnswerFile(name=attachment.filename, content=content)

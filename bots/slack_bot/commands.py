@@ -112,7 +112,7 @@ class Commands:
         except BadRequest as problem:
             await self._surface.answers.say(asker, problem.sentence)
             return
-        await self._run(asker, parsed.spec.words, parsed.arguments, confirmed=False)
+        await self._run(asker, parsed.spec.words, parsed.arguments, confirmed=parsed.confirmed)
 
     async def _press(
         self, asker: Asker, action_id: str, value: Mapping[str, Any], *, confirmed: bool

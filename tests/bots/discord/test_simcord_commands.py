@@ -219,7 +219,7 @@ class TestFiles:
         assert runner.requests[0].file == AnswerFile(name="a.zip", content=b"archive")
 
     async def test_too_large_are_not_fetched(self, general, admin, runner, monkeypatch):
-        monkeypatch.setattr("bots.discord_bot.desk._MOST_FILE_BYTES", 3)
+        monkeypatch.setattr("bots.discord_bot.attachments._MOST_FILE_BYTES", 3)
         result = await admin.slash(general, "agent import", file=("a.zip", b"archive"))
         assert runner.requests == []
         assert "larger than" in result.response.content
