@@ -22,7 +22,13 @@ from bots.command_table import COMMANDS
 from bots.commands import Commands
 from bots.config_file import place_rules
 from bots.conversation_commands import StatusInfo
-from bots.housekeeping import Retention, keep_house, keep_knowledge, keep_places
+from bots.housekeeping import (
+    Retention,
+    keep_approvals,
+    keep_house,
+    keep_knowledge,
+    keep_places,
+)
 from bots.observing import Metrics, both, log_hook
 from bots.places import Places
 from bots.routing import Rules
@@ -328,6 +334,8 @@ async def _serve(
     running.append(asyncio.create_task(keep_house(engine.store, retention, utc_now)))
     running.append(asyncio.create_task(keep_knowledge(engine.reader)))
     running.append(asyncio.create_task(keep_places(engine.places, engine.store)))
+    late = keep_approvals(engine.store, utc_now, engine.switchboard.wake)
+    running.append(asyncio.create_task(late))
     log.info("membot %s is running", product_version(), extra={"action": "start"})
     await stopped.wait()
     log.info("stopping", extra={"action": "stop"})

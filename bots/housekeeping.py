@@ -11,13 +11,16 @@ from bots.backups import remove_old_backups
 from bots.places import Places
 from engine.errors import MembotError
 from engine.knowledge_reader import KnowledgeReader
+from engine.notices import EXPIRED
 from engine.place_settings import PlaceStore
-from engine.store import Store
+from engine.records import Approval, Reply
+from engine.store import ApprovalStore, Store
 
 log = logging.getLogger(__name__)
 
 KEPT_DAYS = 90
 _DAY_SECONDS = 86_400.0
+_APPROVAL_SECONDS = 30.0
 _KNOWLEDGE_SECONDS = 300.0
 _PLACES_SECONDS = 20.0
 
@@ -86,3 +89,20 @@ async def keep_knowledge(reader: KnowledgeReader) -> None:
         except MembotError as problem:
             log.warning("Knowledge was not looked at: %s", problem.sentence)
         await asyncio.sleep(_KNOWLEDGE_SECONDS)
+
+
+async def keep_approvals(
+    store: ApprovalStore, now: Callable[[], datetime], on_commit: Callable[[], None]
+) -> None:
+    """Say of calls that nobody allowed in time that they were not run, until cancelled."""
+    while True:
+        try:
+            if await store.expire_approvals(now(), _not_run):
+                on_commit()
+        except MembotError as problem:
+            log.warning("Late approvals were not ended: %s", problem.sentence)
+        await asyncio.sleep(_APPROVAL_SECONDS)
+
+
+def _not_run(approval: Approval) -> Reply:
+    return Reply(text=EXPIRED.format(tool=approval.tool, id=approval.id), kind="notice")

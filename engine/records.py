@@ -22,7 +22,7 @@ EventKind = Literal[
     "message_deleted",
     "approval",
 ]
-ApprovalState = Literal["pending", "approved", "denied", "done"]
+ApprovalState = Literal["pending", "approved", "denied", "done", "expired"]
 TurnState = Literal["queued", "running", "joined", "done", "failed", "cancelled", "refused"]
 OutboxState = Literal["pending", "sending", "sent", "undeliverable"]
 

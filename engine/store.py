@@ -33,6 +33,7 @@ from engine.records import (
     Receipt,
     Reflection,
     ReflectionCommit,
+    Reply,
     Schedule,
     Scope,
     SearchPage,
@@ -313,6 +314,10 @@ class ApprovalStore(Protocol):
         self, approval: Approval, state: Literal["approved", "denied"], actor: str, at: datetime
     ) -> bool:
         """Decide what nobody has decided yet and is not too late; whether it was."""
+        ...
+
+    async def expire_approvals(self, at: datetime, notice: Callable[[Approval], Reply]) -> int:
+        """End what nobody decided in time, each with a notice to its place; how many it was."""
         ...
 
     async def end_approval(self, approval: Approval) -> None:

@@ -1,14 +1,15 @@
 """Calls that wait for a person's yes, each with the turn in which it was made."""
 
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from engine.records import Approval, AuditRow, Scope
-from storage.sqlite import ledger, turn_rows
+from engine.records import Approval, AuditRow, Reply, Scope
+from storage.sqlite import ledger, outbox, turn_rows
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["decide", "end", "known", "untold", "waiting"]
+__all__ = ["decide", "end", "expire", "known", "untold", "waiting"]
 
 _COLUMNS = (
     "approvals.id AS approval_id, approvals.tool, approvals.arguments, approvals.decision, "
@@ -62,6 +63,26 @@ def decide(
         )
         ledger.record(connection, row)
     return decided.rowcount == 1
+
+
+def expire(
+    connection: sqlite3.Connection, at: datetime, notice: Callable[[Approval], Reply]
+) -> int:
+    """End what nobody decided in time, of all agents; how many that was."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM approvals JOIN turns ON turns.id = turn_id "  # noqa: S608
+        "WHERE decision = 'pending' AND expires_at <= :at ORDER BY asked_at, approvals.id",
+        {"at": to_text(at)},
+    ).fetchall()
+    for approval in map(_approval, rows):
+        connection.execute(
+            "UPDATE approvals SET decision = 'expired' WHERE id = ? AND agent_id = ?",
+            (approval.id, approval.turn.scope.agent_id),
+        )
+        turn = approval.turn
+        destination = (turn.id, turn.scope, turn.place, turn.address)
+        outbox.add(connection, destination, [notice(approval)], at)
+    return len(rows)
 
 
 def end(connection: sqlite3.Connection, approval: Approval) -> None:

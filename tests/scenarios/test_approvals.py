@@ -11,6 +11,7 @@ import pytest
 from bots.adapter import CommandRequest
 from bots.command_families import build_commands
 from bots.conversation_commands import StatusInfo
+from bots.housekeeping import keep_approvals
 from engine.errors import StoreUnavailable
 from engine.own_tools import Threads, ToolLimits, own_tool
 from engine.testing import call, say
@@ -142,6 +143,22 @@ class TestACallThatNeedsAYes:
         assert "could be allowed until" in (await house.command("approve", approval_id)).text
         assert (await house.command("approve")).text == "Nothing waits for approval here."
         assert house.deleted == []
+
+    async def test_that_nobody_allows_in_time_is_told_once_to_its_place(self, house):
+        approval_id = await house.ask()
+        (request,) = await house.rig.store.outbox_due("console", house.rig.clock(), 9)
+        await house.rig.store.mark_sent(request.id, "ref", house.rig.clock())
+        house.rig.clock.advance(60 * 60)
+        told = asyncio.Event()
+        keeping = asyncio.create_task(keep_approvals(house.rig.store, house.rig.clock, told.set))
+        await told.wait()
+        keeping.cancel()
+        (notice,) = await house.rig.store.outbox_due("console", house.rig.clock(), 9)
+        assert notice.text == (
+            f"Nobody allowed **delete_file** (`{approval_id}`) in time, so it was not run."
+        )
+        assert notice.place == request.place
+        assert await house.rig.store.expire_approvals(house.rig.clock(), None) == 0
 
     async def test_does_not_hold_up_the_mailbox(self, house):
         await house.ask()
