@@ -101,6 +101,10 @@ class CommandRunner(Protocol):
         """Carry out a command; problems come back as an answer with one plain sentence."""
         ...
 
+    async def keep(self, request: CommandRequest, choice: Choice) -> Choice:
+        """A shorter choice in the place of one that is too long for a button."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSpec:

@@ -7,13 +7,13 @@ from bots.texts import text
 from engine.approvals import Decision, shown_arguments
 from engine.disputes import Disputes
 from engine.pinning import Pinning
-from engine.records import Approval
+from engine.records import Approval, Scope
 
 _SHOWN_CHARS = 200
 
 
 class Turns(Inbox, Protocol):
-    """An inbox that also takes decisions, and what people say of memory."""
+    """An inbox that also takes decisions, and what people say of memory, and tries again."""
 
     @property
     def disputes(self) -> Disputes:
@@ -23,6 +23,10 @@ class Turns(Inbox, Protocol):
     @property
     def pinning(self) -> Pinning:
         """Keeps the gist of what is about to be summarised."""
+        ...
+
+    async def retry(self, scope: Scope) -> str | None:
+        """Answer the speaker's last message again if that failed; its turn."""
         ...
 
     async def decide(self, decision: Decision) -> str | None:

@@ -8,10 +8,14 @@ from bots.agent_commands import AgentCommands
 from bots.allowance_commands import AllowanceCommands
 from bots.allowances import Allowances, Configured
 from bots.approving import Turns
+from bots.card_commands import CardCommands
 from bots.commands import CommandFamily, Commands
 from bots.conversation_commands import ConversationCommands, StatusInfo
+from bots.correcting_commands import CorrectingCommands
+from bots.history_commands import HistoryCommands
 from bots.learning_commands import LearningCommands
 from bots.memory_commands import MemoryCommands
+from bots.own_memory import OwnMemory
 from bots.places import Places
 from bots.receipt_commands import ReceiptCommands
 from bots.rights import Rights
@@ -29,14 +33,18 @@ def build_commands(
 ) -> Commands:
     """All commands of the table, working on one memory."""
     rights = Rights(admins, allowances or Allowances(Places(), Configured()))
+    memory = OwnMemory(store, rights)
     families: tuple[CommandFamily, ...] = (
         ConversationCommands(store=store, inbox=inbox, rights=rights, now=now, info=info),
-        MemoryCommands(store, inbox, now),
+        MemoryCommands(store, memory, inbox, now),
+        CorrectingCommands(store, memory, inbox, now),
+        HistoryCommands(store, memory, now),
+        CardCommands(store, now),
         LearningCommands(store, rights, now),
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
         *_admin_families(store, rights, now),
     )
-    return Commands(families, rights)
+    return Commands(families, rights, store, now)
 
 
 def build_admin_commands(
@@ -44,7 +52,7 @@ def build_admin_commands(
 ) -> Commands:
     """The commands of admins alone, which need no running bot."""
     rights = Rights(admins, allowances)
-    return Commands(_admin_families(store, rights, now), rights)
+    return Commands(_admin_families(store, rights, now), rights, store, now)
 
 
 def _admin_families(

@@ -16,6 +16,47 @@ COMMANDS: tuple[CommandSpec, ...] = (
         summary="Search what was said here and what I noted",
         options={"query": "What to look for"},
     ),
+    CommandSpec(
+        words="memory forget",
+        summary="Forget a line, a note or all about a topic, in two steps, with a receipt",
+        options={"item": "A line, or words that it holds"},
+    ),
+    CommandSpec(
+        words="memory edit",
+        summary="Change what a line or a note says",
+        options={"item": "The line, or words that it holds", "text": "What it says from now on"},
+    ),
+    CommandSpec(
+        words="memory pin",
+        summary="Keep a line: neither I nor the memory agent will drop or change it",
+        options={"item": "The line, or words that it holds"},
+    ),
+    CommandSpec(
+        words="memory unpin",
+        summary="Let a pinned line be changed again",
+        options={"item": "The line, or words that it holds"},
+    ),
+    CommandSpec(
+        words="memory undo",
+        summary="Take back the last change that is yours; once more: the one before",
+        options={"id?": "Of another change, as the history names it"},
+    ),
+    CommandSpec(
+        words="memory history",
+        summary="Who wrote what, when",
+        options={"topic?": "Only changes about this"},
+    ),
+    CommandSpec(
+        words="memory restore",
+        summary="What I had in mind at a time, and a second step that brings it back",
+        options={"time": "Such as 2026-05-03 or 2026-05-03 14:00"},
+    ),
+    CommandSpec(
+        words="memory card",
+        summary="A short text about you that I know in every room here; without a text: what it is",
+        options={"text?": "What rooms may know of you"},
+    ),
+    CommandSpec(words="memory drop-card", summary="Remove your card from every room"),
     CommandSpec(words="memory export", summary="A copy of what I remember, as a file"),
     CommandSpec(
         words="memory forget-me",
@@ -56,6 +97,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         summary="Erase what was said off the record, and remember again",
     ),
     CommandSpec(words="new", summary="A fresh conversation; memory is kept"),
+    CommandSpec(words="retry", summary="Answer your last message again if that failed"),
     CommandSpec(words="stop", summary="Stop the answer that is being worked on"),
     CommandSpec(
         words="approve",
@@ -67,7 +109,10 @@ COMMANDS: tuple[CommandSpec, ...] = (
         summary="Refuse a tool that waits for your yes",
         options={"id": "As the request names it"},
     ),
-    CommandSpec(words="status", summary="Model, context gauge, how much memory holds"),
+    CommandSpec(
+        words="status",
+        summary="Model, context gauge, memory pressure, queue, how much memory holds",
+    ),
     CommandSpec(words="help", summary="This list"),
     CommandSpec(
         words="agent reset",

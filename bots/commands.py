@@ -4,15 +4,20 @@ What the commands do is in the families (``bots/*_commands.py``); adapters only 
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
-from bots.adapter import CommandAnswer, CommandRequest
+from bots.adapter import Choice, CommandAnswer, CommandRequest
 from bots.command_table import COMMANDS
 from bots.rights import Rights
 from bots.texts import text
 from engine.errors import BadRequest, MembotError, NotAllowed
+from engine.kept_choices import ChoiceStore, KeptChoice
+from engine.records import Scope
 
 Handler = Callable[[CommandRequest], Awaitable[CommandAnswer]]
+_KEPT = "kept"  # what a button gives whose command is in the database
 _ADMIN_COMMANDS = frozenset(spec.words for spec in COMMANDS if spec.admin)
 
 
@@ -30,18 +35,30 @@ class Commands:
     Args:
         families: Which have the commands.
         rights: Who may use those of admins.
+        store: Where choices wait that are too long for a button.
+        now: The clock.
     """
 
-    def __init__(self, families: Iterable[CommandFamily], rights: Rights) -> None:
+    def __init__(
+        self,
+        families: Iterable[CommandFamily],
+        rights: Rights,
+        store: ChoiceStore,
+        now: Callable[[], datetime],
+    ) -> None:
         self._rights = rights
+        self._store = store
+        self._now = now
         self._handlers = {
             words: handler for family in families for words, handler in family.handlers().items()
         }
 
     async def run(self, request: CommandRequest) -> CommandAnswer:
         """Carry out a command; problems come back as an answer with one plain sentence."""
-        handler = self._handlers.get(request.command)
         try:
+            if request.command == _KEPT:
+                request = await self._chosen(request)
+            handler = self._handlers.get(request.command)
             if handler is None:
                 raise BadRequest(text(request.locale, "answer.unknown_command"))
             if request.command in _ADMIN_COMMANDS and not self._rights.is_admin(request):
@@ -51,3 +68,24 @@ class Commands:
             return await handler(request)
         except MembotError as problem:
             return CommandAnswer(text=problem.sentence)
+
+    async def keep(self, request: CommandRequest, choice: Choice) -> Choice:
+        """A shorter choice in the place of one that is too long for a button."""
+        kept = KeptChoice(
+            command=choice.command, arguments=choice.arguments, confirmed=choice.confirmed
+        )
+        key = await self._store.keep_choice(_of_actor(request), kept, self._now())
+        return replace(choice, command=_KEPT, arguments={"key": key})
+
+    async def _chosen(self, request: CommandRequest) -> CommandRequest:
+        key = request.arguments.get("key", "")
+        kept = await self._store.kept_choice(_of_actor(request), key, self._now())
+        if kept is None:
+            raise BadRequest(text(request.locale, "answer.too_old"))
+        return replace(
+            request, command=kept.command, arguments=kept.arguments, confirmed=kept.confirmed
+        )
+
+
+def _of_actor(request: CommandRequest) -> Scope:
+    return replace(request.scope, speaker=request.actor)

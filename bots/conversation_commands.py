@@ -12,6 +12,7 @@ from bots.commands import Handler
 from bots.operations import used_tokens
 from bots.rights import Rights
 from bots.texts import text
+from engine.errors import BadRequest
 from engine.store import Store
 
 DEMO_NOTE = (
@@ -32,7 +33,7 @@ class StatusInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationCommands:
-    """``new``, ``stop``, ``approve``, ``deny``, ``status``, ``help``.
+    """``new``, ``stop``, ``retry``, ``approve``, ``deny``, ``status``, ``help``.
 
     Attributes:
         store: The memory.
@@ -55,6 +56,7 @@ class ConversationCommands:
             "stop": self._stop,
             "approve": self._approve,
             "deny": self._deny,
+            "retry": self._retry,
             "status": self._status,
             "help": self._help,
         }
@@ -67,6 +69,12 @@ class ConversationCommands:
     async def _stop(self, request: CommandRequest) -> CommandAnswer:
         stopped = await self.inbox.stop(request.scope)
         return CommandAnswer(text=text(request.locale, "stop.done" if stopped else "stop.nothing"))
+
+    async def _retry(self, request: CommandRequest) -> CommandAnswer:
+        turn_id = await self.inbox.retry(request.scope)
+        if turn_id is None:
+            raise BadRequest(text(request.locale, "retry.nothing"))
+        return CommandAnswer(text=text(request.locale, "retry.again"), turn_id=turn_id)
 
     async def _approve(self, request: CommandRequest) -> CommandAnswer:
         if request.arguments.get("id"):
@@ -85,10 +93,13 @@ class ConversationCommands:
         window = await self.store.load_window(request.scope)
         counts = await self.store.counts(request.scope)
         used, size = used_tokens(window), self.info.context_tokens
+        waiting = await self.store.open_turns(request.scope)
         say = partial(text, request.locale)
         lines = [
             say("status.version", version=self.info.version, model=self.info.model),
             say("status.window", used=used, size=size, percent=100 * used // size),
+            say("status.pressure" if window.warned else "status.no_pressure"),
+            say("status.queue", waiting=waiting),
             say("status.memory", messages=counts.messages, passages=counts.passages),
         ]
         if self.info.is_demonstration:

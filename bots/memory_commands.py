@@ -10,8 +10,9 @@ from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, Inbox
 from bots.archives import archive
 from bots.commands import Handler
 from bots.operations import Operations, receipt_text
+from bots.own_memory import Line, OwnMemory, keys_of, link
 from bots.routing import clean_name
-from engine.records import Block, SearchPage, Window
+from engine.records import Block, SearchPage
 from engine.store import Store
 
 _HIT_CHARS = 300
@@ -22,17 +23,21 @@ class MemoryCommands:
 
     Args:
         store: The memory.
+        memory: What of it is whose.
         inbox: Whose turns end before a person is erased.
         now: The clock.
     """
 
-    def __init__(self, store: Store, inbox: Inbox, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, memory: OwnMemory, inbox: Inbox, now: Callable[[], datetime]
+    ) -> None:
         self._store = store
+        self._memory = memory
         self._inbox = inbox
         self._now = now
 
     def handlers(self) -> Mapping[str, Handler]:
-        """By the words by the words of the command table."""
+        """By the words of the command table."""
         return {
             "memory show": self._memory_show,
             "memory search": self._memory_search,
@@ -41,11 +46,20 @@ class MemoryCommands:
         }
 
     async def _memory_show(self, request: CommandRequest) -> CommandAnswer:
-        window = await self._store.load_window(request.scope)
         topic = request.arguments.get("topic", "").strip()
-        blocks = visible_blocks(window, request)
+        blocks = await self._memory.blocks(request)
         counts = await self._store.counts(request.scope)
-        lines = [text for block in blocks if (text := _block_text(block, topic))]
+        known = await self._memory.lines(request)
+        names = await self._memory.names(request, {line.brought.author for line in known})
+        lines: list[str] = []
+        for block in blocks:
+            rows = [
+                _sourced(line, names[line.brought.author], request)
+                for line in known
+                if line.block.label == block.label and _is_about(line, topic)
+            ]
+            if rows or not topic:
+                lines.append("\n".join([_head(block), *(rows or [block.value or "(empty)"])]))
         if topic and not lines:
             lines = [f"Nothing in my core memory here is about {topic!r}."]
         lines.append(f"{counts.messages} messages and {counts.passages} notes can be searched.")
@@ -79,18 +93,22 @@ class MemoryCommands:
         return CommandAnswer(text=f"Done. {receipt_text(receipt)}")
 
 
-def visible_blocks(window: Window, request: CommandRequest) -> list[Block]:
-    """The blocks an asker may see: shared ones and their own, nobody else's."""
-    return [block for block in window.blocks if block.owner in {None, request.actor}]
-
-
-def _block_text(block: Block, topic: str) -> str:
+def _head(block: Block) -> str:
     title = block.owner_name and f"about {clean_name(block.owner_name)}"
-    head = f"**{title or block.label}** ({len(block.value)}/{block.limit_chars} characters)"
-    if not topic or topic.lower() in block.label.lower():
-        return f"{head}\n{block.value or '(empty)'}"
-    lines = [line for line in block.value.splitlines() if topic.lower() in line.lower()]
-    return "\n".join([head, *lines]) if lines else ""
+    head = f"**{title or block.label}** ({len(block.value)}/{block.limit_chars} characters"
+    written = f", last written {block.updated_at:%Y-%m-%d %H:%M}" if block.updated_at else ""
+    return f"{head}{written})"
+
+
+def _is_about(line: Line, topic: str) -> bool:
+    return topic.casefold() in f"{line.block.label}\n{line.text}".casefold()
+
+
+def _sourced(line: Line, name: str, request: CommandRequest) -> str:
+    source = next((found for key in keys_of(line.brought) if (found := link(request, key))), None)
+    when = f"{line.brought.at:%Y-%m-%d %H:%M}"
+    pinned = "pinned, " if line.pinned else ""
+    return f"- {line.text} ({pinned}{name}, {f'[{when}]({source})' if source else when})"
 
 
 def _hits(title: str, page: SearchPage) -> str:

@@ -13,6 +13,7 @@ from engine.errors import ModelMistake
 from engine.records import Block, BlockVersion
 
 HUMAN = "human"
+BROUGHT_BACK = frozenset({"memory undo", "memory restore"})  # commands that invent no line
 _MARKS = "<block"  # small models copy what the prompt shows, marks and all
 
 
@@ -72,6 +73,11 @@ def _changed(block: Block, value: str) -> Block:
             f"{len(value)}; nothing was changed. Condense the block with rethink_memory, or move "
             "something to archival memory with archival_memory_insert."
         )
+    lost = [line for line in block.pinned if line not in value.splitlines()]
+    if lost:
+        raise ModelMistake(
+            f"A person has pinned a line of '{block.label}'; keep it word for word: {lost[0]}"
+        )
     return replace(block, value=value, version=block.version + 1)
 
 
@@ -89,12 +95,17 @@ def _tidy(value: str) -> str:
 def line_sources(history: Iterable[BlockVersion]) -> dict[str, BlockVersion]:
     """Each line of a block with the write that brought it, in the order of the lines.
 
+    A line that was brought back comes from where it came first.
+
     Args:
         history: Every write of one block, oldest first.
     """
+    first: dict[str, BlockVersion] = {}
     sources: dict[str, BlockVersion] = {}
     for version in history:
-        sources = {line: sources.get(line, version) for line in version.value.splitlines()}
+        before = first if version.operation in BROUGHT_BACK else sources
+        sources = {line: before.get(line, version) for line in version.value.splitlines()}
+        first |= {line: brought for line, brought in sources.items() if line not in first}
     return sources
 
 

@@ -182,6 +182,14 @@ class Dispatcher:
         if cancelled:
             self._on_commit()
 
+    async def retry(self, scope: Scope) -> str | None:
+        """Answer the speaker's last message again if that failed; its turn."""
+        turn_id = await self._store.requeue_failed(scope, self._now())
+        if turn_id:
+            self._results.pop(turn_id, None)
+            self._wake(scope.agent_id)
+        return turn_id
+
     async def edit(self, tenant: str, source_key: str, text: str) -> bool:
         """Follow an edit on the platform, without a turn; whether it changed anything."""
         return await self._changes.edit(tenant, source_key, text)

@@ -144,6 +144,7 @@ class Block:
     Attributes:
         owner: Principal a ``human`` block is about; None for other blocks.
         version: Counts writes from 1; a write names the version it was made from.
+        pinned: Lines that only a person may take out or change.
     """
 
     label: str
@@ -155,6 +156,7 @@ class Block:
     owner_name: str = ""
     version: int = 1
     updated_at: datetime | None = None
+    pinned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -560,7 +562,11 @@ class AgentOverview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockVersion:
-    """One write in a block's history."""
+    """One write in a block's history.
+
+    Attributes:
+        sources: Further messages it was made from.
+    """
 
     label: str
     version: int
@@ -569,6 +575,8 @@ class BlockVersion:
     source_key: str | None
     operation: str
     at: datetime
+    pinned: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

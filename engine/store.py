@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from engine.budgets import BudgetStore
+from engine.cards import CardStore
+from engine.corrections import CorrectionStore
 from engine.imports import Added, Portion
+from engine.kept_choices import ChoiceStore
 from engine.place_settings import PlaceStore
 from engine.receipts import ReceiptStore
 from engine.records import (
@@ -126,6 +129,14 @@ class TurnStore(Protocol):
             StaleTurn: When the turn has ended or was cancelled meanwhile.
             StaleBlock: When a block has changed since it was read.
         """
+        ...
+
+    async def requeue_failed(self, scope: Scope, at: datetime) -> str | None:
+        """Let the speaker's last turn run again if it failed; its id."""
+        ...
+
+    async def open_turns(self, scope: Scope) -> int:
+        """How many turns of the agent run or wait."""
         ...
 
     async def cancel_turns(self, scope: Scope, notice: str, at: datetime) -> list[Turn]:
@@ -525,6 +536,9 @@ class Store(
     RetentionStore,
     PlaceStore,
     ReceiptStore,
+    CorrectionStore,
+    CardStore,
+    ChoiceStore,
     Protocol,
 ):
     """The whole port; SQLite implements it, and every later database passes the same tests."""

@@ -25,7 +25,7 @@ __all__ = ["FIELDS", "Archive", "Limits", "open_archive", "write_archive"]
 Row = dict[str, Any]
 
 _FORMAT = "membot-archive"
-_VERSION = 2
+_VERSION = 3
 _MANIFEST = "manifest.json"
 _AGENT = "agent.json"
 _FOR_PEOPLE = "memory.md"
@@ -64,6 +64,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "owner_name": _text,
         "version": _number,
         "updated_at": _text,
+        "pinned": (list,),
         "history": (list,),
     },
     "history": {
@@ -74,6 +75,7 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "turn_id": _text_or_none,
         "operation": _text,
         "at": _text,
+        "pinned": (list,),
         "sources": (list,),
     },
     "messages": {
@@ -149,7 +151,8 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
 }
 _SINCE_VERSION_1: dict[str, Row] = {  # what older archives lack, and what it was then
     "passages": {"document_id": None, "sources": []},
-    "history": {"sources": []},
+    "history": {"sources": [], "pinned": []},
+    "blocks": {"pinned": []},
     "schedules": {"timezone": "UTC", "author_name": "", "source_key": None},
 }
 _TABLES_SINCE_VERSION_1 = ("documents",)

@@ -1,6 +1,6 @@
-"""What a button stands for: in the button itself where that fits, else in memory.
+"""What a button stands for: in the button itself, or in memory when there is a file to it.
 
-A command that fits into its button survives a restart; one with a file does not.
+A command survives a restart in its button; one with a file does not.
 """
 
 import json
@@ -16,6 +16,7 @@ from bots.adapter import AnswerFile, Choice
 
 ANYONE = 0  # in the place of whose button it is
 _CODE_CHARS = 100  # Discord's limit for a custom_id
+MOST_CHARS = 68  # of a command in it; the id of a person has up to 20
 _MOST_WAITING = 50
 _LIFETIME = timedelta(minutes=15)  # as long as Discord lets us answer the command
 ButtonKind = Literal["yes", "no", "run"]
@@ -86,9 +87,7 @@ class Confirmations:
     def offer(self, asker: int, asked: Asked) -> Button:
         """The button that gives a command."""
         button = Button.of(asked, asker)
-        if asked.file is not None or not button.fits:
-            return replace(button, what=self._keep(asked))
-        return button
+        return button if asked.file is None else replace(button, what=self._keep(asked))
 
     def take(self, button: Button) -> Asked | None:
         """What was asked; None when it is no longer known."""

@@ -1,16 +1,17 @@
 """Carries Discord commands and the buttons under their answers to the command layer and back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
 import discord
 
-from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, CommandSpec
+from bots.adapter import Choice, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
+from bots.choices import choices_of
 from bots.discord_bot.answers import drawn, show_answer
 from bots.discord_bot.attachments import attached_file
-from bots.discord_bot.confirmations import ANYONE, Asked, Button, Confirmations
+from bots.discord_bot.confirmations import ANYONE, MOST_CHARS, Asked, Button, Confirmations
 from bots.discord_bot.inbound import Place, place_in_guild, roles_of
 from bots.places import Places
 from bots.routing import clean_name
@@ -18,7 +19,6 @@ from bots.texts import text
 from engine.errors import BadRequest, MembotError
 
 Interaction = discord.Interaction[discord.Client]
-_MOST_CHOICES = 20  # beside the two of a second step; Discord takes 25
 
 
 class CommandDesk:
@@ -82,19 +82,24 @@ class CommandDesk:
             answer = await self._runner.run(request)
         except MembotError as problem:
             answer = CommandAnswer(text=problem.sentence)
-        await show_answer(interaction, answer, self._buttons(interaction, asked, answer))
+        choices = await choices_of(self._runner, request, answer, MOST_CHARS)
+        await show_answer(interaction, answer, self._buttons(interaction, asked, answer, choices))
 
     def _buttons(
-        self, interaction: Interaction, asked: Asked, answer: CommandAnswer
+        self,
+        interaction: Interaction,
+        asked: Asked,
+        answer: CommandAnswer,
+        choices: Sequence[Choice],
     ) -> list[discord.ui.Button[discord.ui.View]]:
         asker, buttons = interaction.user.id, []
-        for choice in answer.choices[:_MOST_CHOICES]:
-            button = self._confirmations.offer(asker, Asked.by(choice))
-            buttons.append(drawn(choice.label, button, danger=choice.danger))
-        if answer.confirm is not None:
-            yes = self._confirmations.offer(asker, replace(asked, confirmed=True))
-            buttons.append(drawn(answer.confirm, yes, danger=True))
-            buttons.append(drawn(_said(interaction, "answer.cancel"), replace(yes, kind="no")))
+        for choice in choices:
+            file = asked.file if choice.label == answer.confirm else None
+            offered = self._confirmations.offer(asker, replace(Asked.by(choice), file=file))
+            buttons.append(drawn(choice.label, offered, danger=choice.danger))
+        if answer.confirm:
+            no = replace(offered, kind="no")
+            buttons.append(drawn(_said(interaction, "answer.cancel"), no))
         return buttons
 
     def _request(self, interaction: Interaction, asked: Asked) -> CommandRequest:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bots.adapter import AnswerFile, Choice, CommandAnswer, CommandRequest
+from bots.adapter import AnswerFile, Choice, CommandAnswer
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.render import split_text, without_pings
 from bots.texts import text as translated
@@ -16,11 +16,10 @@ ANYONE = ""  # in the place of whose button it is
 CONFIRM = "membot_confirm"
 CANCEL = "membot_cancel"
 CHOICE = "membot_choice"
-_MOST_CHOICES = 20  # beside the two of a second step; a block of actions takes 25
 _MOST_PARTS = 4  # a response_url may be used five times
 FALLBACK_CHARS = 2_000
 _BUTTON_CHARS = 2_000
-_TOO_LONG = "\n\n_This request is too long to be confirmed with a button; make it shorter._"
+MOST_CHARS = 1_500  # of a command in a button
 _log = logging.getLogger(__name__)
 
 
@@ -52,12 +51,12 @@ class Answers:
     def __init__(self, calls: SlackCalls) -> None:
         self._calls = calls
 
-    async def show(self, asker: Asker, answer: CommandAnswer, request: CommandRequest) -> None:
-        """Send the text in parts, the button, the file."""
-        buttons = _buttons(asker, answer, request)
+    async def show(
+        self, asker: Asker, answer: CommandAnswer, choices: Sequence[Choice], locale: str
+    ) -> None:
+        """Send the text in parts, the buttons, the file."""
+        buttons = _buttons(asker, answer, choices, locale)
         text = answer.text
-        if answer.confirm and not buttons:
-            text += _TOO_LONG
         if answer.file is not None:
             text += await self._file_notice(asker, answer.file)
         parts = split_text(text) or [""]
@@ -118,22 +117,14 @@ class Answers:
 
 
 def _buttons(
-    asker: Asker, answer: CommandAnswer, request: CommandRequest
+    asker: Asker, answer: CommandAnswer, choices: Sequence[Choice], locale: str
 ) -> tuple[Mapping[str, Any], ...]:
     """What can be pressed; the request travels in the button, so a restart loses nothing."""
-    buttons = _choice_buttons(asker, answer.choices)
+    buttons = _choice_buttons(asker, choices[:-1] if answer.confirm else choices)
     if answer.confirm:
-        again = Choice(
-            label=answer.confirm,
-            command=request.command,
-            arguments=request.arguments,
-            confirmed=True,
-            danger=True,
-        )
-        value = _value(asker, again, asker.file)
-        label = translated(request.locale, "answer.cancel")
-        cancel = replace(again, label=label, danger=False)
-        buttons += [_button(CONFIRM, again, value), _button(CANCEL, cancel, value)]
+        value = _value(asker, choices[-1], asker.file)
+        cancel = replace(choices[-1], label=translated(locale, "answer.cancel"), danger=False)
+        buttons += [_button(CONFIRM, choices[-1], value), _button(CANCEL, cancel, value)]
     return _row(buttons)
 
 
@@ -145,7 +136,7 @@ def row_for_anyone(place: Asker, choices: Sequence[Choice]) -> tuple[Mapping[str
 def _choice_buttons(asker: Asker, choices: Sequence[Choice]) -> list[dict[str, Any]]:
     return [
         _button(f"{CHOICE}_{number}", choice, _value(asker, choice))
-        for number, choice in enumerate(choices[:_MOST_CHOICES])
+        for number, choice in enumerate(choices)
     ]
 
 

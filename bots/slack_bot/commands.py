@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
+from bots.choices import choices_of
 from bots.places import Places
 from bots.routing import Origin, principal_key
-from bots.slack_bot.answers import ANYONE, CANCEL, Answers, Asker
+from bots.slack_bot.answers import ANYONE, CANCEL, MOST_CHARS, Answers, Asker
 from bots.slack_bot.background import Background
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.directory import Directory
@@ -142,7 +143,8 @@ class Commands:
             answer = await self._surface.runner.run(request)
         except MembotError as problem:
             answer = CommandAnswer(text=problem.sentence)
-        await self._surface.answers.show(asker, answer, request)
+        choices = await choices_of(self._surface.runner, request, answer, MOST_CHARS)
+        await self._surface.answers.show(asker, answer, choices, request.locale)
 
     async def _request(
         self, asker: Asker, command: str, arguments: Mapping[str, str], *, confirmed: bool

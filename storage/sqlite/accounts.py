@@ -22,6 +22,7 @@ __all__ = [
     "ensure_scope",
     "has_agent",
     "knowledge_owners",
+    "names",
     "overviews",
     "platform_of",
     "refresh_shown_counts",
@@ -102,6 +103,16 @@ def _ensure_tenant(connection: sqlite3.Connection, tenant: str, now: str) -> Non
         "INSERT OR IGNORE INTO tenants (tenant, platform, created_at) VALUES (?, ?, ?)",
         (tenant, platform_of(tenant), now),
     )
+
+
+def names(connection: sqlite3.Connection, principals: Iterable[str]) -> dict[str, str]:
+    """What people were called last."""
+    rows = connection.execute(
+        "SELECT principal, name FROM principals "
+        "WHERE principal IN (SELECT value FROM json_each(?))",
+        (json.dumps(sorted(principals)),),
+    )
+    return {row["principal"]: row["name"] for row in rows}
 
 
 def add_speakers(

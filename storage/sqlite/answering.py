@@ -75,6 +75,14 @@ class Turns:
             lambda c: stopping.cancel_asked(c, (tenant, source_key, actor), notice, at)
         )
 
+    async def requeue_failed(self, scope: Scope, at: datetime) -> str | None:
+        """Let the speaker's last turn run again if it failed; its id."""
+        return await self._database.write(lambda c: turns.requeue_failed(c, scope, at))
+
+    async def open_turns(self, scope: Scope) -> int:
+        """How many turns of the agent run or wait."""
+        return await self._database.read(lambda c: turns.open_turns(c, scope.agent_id))
+
 
 class Outbox:
     """Replies on their way; an item that is no longer open raises ``StaleTurn``."""

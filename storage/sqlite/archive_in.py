@@ -197,11 +197,12 @@ def _owned(target: _Target) -> Row:
 def _add_blocks(connection: sqlite3.Connection, archive: Archive, target: _Target) -> None:
     for row in archive.rows("blocks"):
         history = row.pop("history")
-        updated = {"updated_at": _time(row["updated_at"])}
+        updated = {"updated_at": _time(row["updated_at"]), "pinned": json.dumps(row["pinned"])}
         _insert(connection, "blocks", {**row, **updated, **_owned(target)})
         for past in history:
             sources = past.pop("sources")
-            kept = {"label": row["label"], "at": _time(past["at"])}
+            pinned = json.dumps(past["pinned"])
+            kept = {"label": row["label"], "at": _time(past["at"]), "pinned": pinned}
             version = _insert(connection, "block_versions", {**past, **kept, **_owned(target)})
             for source in dict.fromkeys(map(str, sources)):
                 _insert(connection, "block_sources", {"version_id": version, "source_key": source})

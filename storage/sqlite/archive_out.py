@@ -29,7 +29,7 @@ _IN_SIGHT = {  # what is half loaded or half removed is nobody's yet, what passe
         "(SELECT id FROM documents WHERE agent_id = passages.agent_id AND state = 'ready'))"
     ),
 }
-_LISTS = ("tags", "speakers", "sources")
+_LISTS = ("tags", "speakers", "sources", "pinned")
 _SOURCES = {  # of each table, where it stands
     "passages": (
         "(SELECT json_group_array(source_key) FROM passage_sources "
@@ -97,7 +97,7 @@ def _blocks(connection: sqlite3.Connection, agent_id: str) -> Iterator[Row]:
             "WHERE agent_id = ? AND label = ? ORDER BY version",
             (agent_id, block["label"]),
         )
-        yield {**dict(block), "history": [_plain(row) for row in past]}
+        yield {**_plain(block), "history": [_plain(row) for row in past]}
 
 
 def _for_people(connection: sqlite3.Connection, agent_id: str, at: datetime) -> Iterator[str]:

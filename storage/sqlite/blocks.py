@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.errors import StaleBlock
 from engine.records import Block, BlockVersion, BlockWrite, Scope
+from storage.sqlite import cards
 from storage.sqlite.instants import from_text, to_text
 from storage.sqlite.wishes import WANTED_BY
 
@@ -88,16 +89,18 @@ def apply(
     *,
     turn_id: str | None,
     at: datetime,
-) -> None:
-    """Store writes with their history.
+) -> list[int]:
+    """Store writes with their history; the numbers of the new versions.
 
     Raises:
         StaleBlock: A block is not at the version that the write was made from.
     """
+    numbers = []
     for write in writes:
         if _is_stale(connection, scope, write.block):
             raise StaleBlock
-        _store(connection, scope, write, turn_id, at)
+        numbers.append(_store(connection, scope, write, turn_id, at))
+    return numbers
 
 
 def stale_labels(
@@ -122,7 +125,7 @@ def _store(
     write: BlockWrite,
     turn_id: str | None,
     at: datetime,
-) -> None:
+) -> int:
     block = write.block
     values = {
         "agent": scope.agent_id,
@@ -136,6 +139,7 @@ def _store(
         "owner_name": block.owner_name,
         "version": block.version,
         "at": to_text(at),
+        "pinned": json.dumps(block.pinned, ensure_ascii=False),
         "author": write.author,
         "source": write.source_key,
         "turn": turn_id,
@@ -143,20 +147,22 @@ def _store(
     }
     connection.execute(
         "INSERT OR REPLACE INTO blocks (agent_id, tenant, label, description, value, limit_chars, "
-        "read_only, owner, owner_name, version, updated_at) VALUES (:agent, :tenant, :label, "
-        ":description, :value, :limit, :read_only, :owner, :owner_name, :version, :at)",
+        "read_only, owner, owner_name, version, updated_at, pinned) VALUES (:agent, :tenant, "
+        ":label, :description, :value, :limit, :read_only, :owner, :owner_name, :version, :at, "
+        ":pinned)",
         values,
     )
     cursor = connection.execute(
         "INSERT INTO block_versions (agent_id, tenant, label, version, value, author, "
-        "source_key, turn_id, operation, at) VALUES (:agent, :tenant, :label, :version, :value, "
-        ":author, :source, :turn, :operation, :at)",
+        "source_key, turn_id, operation, at, pinned) VALUES (:agent, :tenant, :label, :version, "
+        ":value, :author, :source, :turn, :operation, :at, :pinned)",
         values,
     )
     connection.executemany(
         "INSERT OR IGNORE INTO block_sources (version_id, source_key) VALUES (?, ?)",
         ((cursor.lastrowid, source) for source in write.sources),
     )
+    return int(cursor.lastrowid or 0)
 
 
 def window_blocks(connection: sqlite3.Connection, scope: Scope) -> tuple[Block, ...]:
@@ -177,7 +183,7 @@ def window_blocks(connection: sqlite3.Connection, scope: Scope) -> tuple[Block, 
         "AND c.agent_id = :agent) OR label = :person || :speaker) ORDER BY label",
         _keys(scope),
     )
-    return (*_ordered(own), *(_block(row) for row in people))
+    return (*_ordered(own), *(_block(row) for row in people), *cards.shown(connection, scope))
 
 
 def _keys(scope: Scope) -> dict[str, str | None]:
@@ -209,7 +215,8 @@ def _ordered(rows: Iterable[Any]) -> list[Block]:
 def history(connection: sqlite3.Connection, agent_id: str, label: str | None) -> list[BlockVersion]:
     """Every write of an agent's blocks, or of one of them, oldest first."""
     rows = connection.execute(
-        "SELECT * FROM block_versions WHERE agent_id = :agent "
+        "SELECT v.*, (SELECT json_group_array(s.source_key) FROM block_sources AS s "
+        "WHERE s.version_id = v.id) AS sources FROM block_versions AS v WHERE agent_id = :agent "
         "AND (:label IS NULL OR label = :label) ORDER BY at, label, version",
         {"agent": agent_id, "label": label},
     )
@@ -222,6 +229,8 @@ def history(connection: sqlite3.Connection, agent_id: str, label: str | None) ->
             source_key=row["source_key"],
             operation=row["operation"],
             at=from_text(row["at"]),
+            pinned=tuple(json.loads(row["pinned"])),
+            sources=tuple(json.loads(row["sources"])),
         )
         for row in rows
     ]
@@ -238,4 +247,5 @@ def _block(row: Any) -> Block:  # noqa: ANN401 - a row of any query
         owner_name=row["owner_name"],
         version=row["version"],
         updated_at=from_text(row["updated_at"]),
+        pinned=tuple(json.loads(row["pinned"])),
     )

@@ -20,6 +20,7 @@ _KEYS = """
     UNION SELECT author FROM passages UNION SELECT author FROM block_versions
     UNION SELECT owner FROM blocks UNION SELECT speaker FROM turns
     UNION SELECT speaker FROM events UNION SELECT speaker FROM usage
+    UNION SELECT principal FROM cards UNION SELECT principal FROM kept_choices
     UNION SELECT author FROM schedules UNION SELECT principal FROM links
     UNION SELECT linked FROM links UNION SELECT payer FROM budget_notices
     UNION SELECT actor FROM place_settings

@@ -6,6 +6,7 @@ from contextlib import closing
 import sqlite_utils
 
 from engine.errors import StoreUnavailable
+from storage.sqlite.correction_tables import CORRECTION_TABLES
 from storage.sqlite.document_tables import DOCUMENT_TABLES
 from storage.sqlite.place_tables import PLACE_TABLES
 from storage.sqlite.receipt_tables import RECEIPTS
@@ -93,6 +94,13 @@ def receipts(db: sqlite_utils.Database) -> None:
 def wishes_of_people(db: sqlite_utils.Database) -> None:
     """What people want of learning."""
     for statement in WISHES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def corrections(db: sqlite_utils.Database) -> None:
+    """What people pin and change themselves, the cards they carry, buttons that hold much."""
+    for statement in CORRECTION_TABLES:
         db.conn.execute(statement)
 
 

@@ -13,7 +13,7 @@ from storage.sqlite.archival_index import IndexedPassage
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["add", "by_seq", "current", "hits", "remove", "revive", "supersede"]
+__all__ = ["add", "by_seq", "current", "from_row", "hits", "remove", "revive", "supersede"]
 
 
 def add(
@@ -108,7 +108,7 @@ def supersede(
         ).fetchone()
         if row:
             indexes.archival.remove(connection, [row["seq"]])
-            ended = _indexed(_passage(row), row["seq"], scope.agent_id)
+            ended = _indexed(from_row(row), row["seq"], scope.agent_id)
             indexes.archival.add_past(connection, [ended])
             accounts.add_counts(connection, scope.agent_id, passages=-1)
 
@@ -122,7 +122,7 @@ def revive(connection: sqlite3.Connection, indexes: Indexes, scope: Scope, seq: 
     ).fetchone()
     if row:
         indexes.archival.remove(connection, [seq])
-        indexes.archival.add(connection, [_indexed(_passage(row), seq, scope.agent_id)])
+        indexes.archival.add(connection, [_indexed(from_row(row), seq, scope.agent_id)])
         accounts.add_counts(connection, scope.agent_id, passages=1)
 
 
@@ -133,7 +133,7 @@ def current(connection: sqlite3.Connection, scope: Scope, passage_id: str) -> Pa
         "AND superseded_at IS NULL",
         (passage_id, scope.agent_id, scope.tenant),
     ).fetchone()
-    return _passage(row) if row else None
+    return from_row(row) if row else None
 
 
 def by_seq(connection: sqlite3.Connection, scope: Scope, seq: int) -> Passage | None:
@@ -142,7 +142,7 @@ def by_seq(connection: sqlite3.Connection, scope: Scope, seq: int) -> Passage | 
         "SELECT * FROM passages WHERE seq = ? AND agent_id = ? AND tenant = ?",
         (seq, scope.agent_id, scope.tenant),
     ).fetchone()
-    return _passage(row) if row else None
+    return from_row(row) if row else None
 
 
 def hits(
@@ -171,7 +171,8 @@ def _hit(passage: Passage, scope: Scope) -> Hit:
     )
 
 
-def _passage(row: Any) -> Passage:  # noqa: ANN401 - a row of any query
+def from_row(row: Any) -> Passage:  # noqa: ANN401 - a row of any query
+    """The passage a row holds."""
     return Passage(
         id=row["id"],
         seq=row["seq"],

@@ -11,6 +11,7 @@ from storage.sqlite.answering import Outbox, Turns
 from storage.sqlite.approving import Approving
 from storage.sqlite.archival_index import ArchivalIndex
 from storage.sqlite.budgeting import Budgeting
+from storage.sqlite.correcting import Correcting
 from storage.sqlite.database import Database, Synchronous
 from storage.sqlite.embedding import EmbeddingIndexer
 from storage.sqlite.importing import Importing
@@ -40,6 +41,7 @@ class SqliteStore(
     Loading,
     Scheduling,
     Retaining,
+    Correcting,
     Outbox,
     Operating,
     Keeping,

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 
 from engine.errors import StaleTurn
-from engine.records import Approval, Block, IncomingEvent, Message, Reply, StepCommit, Turn
+from engine.records import Approval, Block, IncomingEvent, Message, Reply, Scope, StepCommit, Turn
 from engine.store import Acceptance, AcceptRequest
 from storage.sqlite import (
     accounts,
@@ -25,7 +25,14 @@ from storage.sqlite import (
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
 
-__all__ = ["accept", "commit_step", "next_turn", "waiting_agents"]
+__all__ = [
+    "accept",
+    "commit_step",
+    "next_turn",
+    "open_turns",
+    "requeue_failed",
+    "waiting_agents",
+]
 
 
 def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequest) -> Acceptance:
@@ -37,7 +44,7 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
     keeping = wishes.keeping_of(connection, scope)
     if blocks.settle(connection, scope, _wanted(request, keeping), request.at):
         accounts.refresh_shown_counts(connection, scope.agent_id)
-    busy = _open_turns(connection, scope.agent_id) >= request.max_queued
+    busy = open_turns(connection, scope.agent_id) >= request.max_queued
     _add_event(connection, event, request.at)
     _add_turn(connection, request, "refused" if busy else "queued")
     told = [request.busy_notice] if busy else []
@@ -86,7 +93,8 @@ def _known(connection: sqlite3.Connection, event: IncomingEvent) -> bool:
     return row is not None
 
 
-def _open_turns(connection: sqlite3.Connection, agent_id: str) -> int:
+def open_turns(connection: sqlite3.Connection, agent_id: str) -> int:
+    """How many turns of an agent run or wait."""
     row = connection.execute(
         "SELECT count(*) FROM turns WHERE agent_id = ? AND state IN ('queued', 'running')",
         (agent_id,),
@@ -279,3 +287,21 @@ def _advance(connection: sqlite3.Connection, step: StepCommit) -> None:
     )
     if advanced.rowcount == 0:
         raise StaleTurn
+
+
+def requeue_failed(connection: sqlite3.Connection, scope: Scope, at: datetime) -> str | None:
+    """Queue the speaker's last turn in the conversation anew if it failed; its id."""
+    row = connection.execute(
+        "UPDATE turns SET state = 'queued', attempt = 0, steps = 0, error_id = NULL, "
+        "updated_at = :at WHERE state = 'failed' AND seq = (SELECT max(seq) "
+        "FROM turns WHERE agent_id = :agent AND conversation_id = :conversation "
+        "AND speaker = :speaker) AND EXISTS (SELECT 1 FROM messages AS m "
+        "WHERE m.id = turns.id AND m.agent_id = :agent) RETURNING id",
+        {
+            "agent": scope.agent_id,
+            "conversation": scope.conversation_id,
+            "speaker": scope.speaker,
+            "at": to_text(at),
+        },
+    ).fetchone()
+    return row["id"] if row else None

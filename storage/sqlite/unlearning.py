@@ -220,6 +220,12 @@ def clean_blocks(
     return {"blocks": len(own), "block_versions": versions}
 
 
+_STILL_THERE = (  # the pinned lines that a cleaned value has
+    "(SELECT json_group_array(pin.value) FROM json_each(pinned) AS pin "
+    "WHERE instr(char(10) || :value || char(10), char(10) || pin.value || char(10)))"
+)
+
+
 def _clean_block(
     connection: sqlite3.Connection, agent_id: str, label: str, traces: Traces, at: datetime
 ) -> int:
@@ -234,8 +240,8 @@ def _clean_block(
     ).fetchall()
     values = cleaned([PastValue(row["value"], bool(row["theirs"])) for row in rows])
     connection.executemany(
-        "UPDATE block_versions SET value = ? WHERE id = ?",
-        ((value, row["id"]) for row, value in zip(rows, values, strict=True)),
+        f"UPDATE block_versions SET value = :value, pinned = {_STILL_THERE} WHERE id = :id",  # noqa: S608 - a constant
+        ({"value": value, "id": row["id"]} for row, value in zip(rows, values, strict=True)),
     )
     removed = connection.executemany(
         "DELETE FROM block_versions WHERE id = ?", ((row["id"],) for row in rows if row["theirs"])
@@ -250,13 +256,14 @@ def _write_cleaned(
 ) -> None:
     """A new version, so that a turn which has read the old one is told."""
     connection.execute(
-        "UPDATE blocks SET value = ?, version = version + 1, updated_at = ? "
-        "WHERE agent_id = ? AND label = ?",
-        (value, now, agent_id, label),
+        f"UPDATE blocks SET value = :value, pinned = {_STILL_THERE}, version = version + 1, "  # noqa: S608 - a constant
+        "updated_at = :now WHERE agent_id = :agent AND label = :label",
+        {"value": value, "now": now, "agent": agent_id, "label": label},
     )
     connection.execute(
-        "INSERT INTO block_versions (agent_id, tenant, label, version, value, operation, at) "
-        "SELECT agent_id, tenant, label, version, value, 'forget', updated_at FROM blocks "
+        "INSERT INTO block_versions (agent_id, tenant, label, version, value, operation, at, "
+        "pinned) SELECT agent_id, tenant, label, version, value, 'forget', updated_at, pinned "
+        "FROM blocks "
         "WHERE agent_id = ? AND label = ?",
         (agent_id, label),
     )
@@ -291,6 +298,11 @@ _REST = {
     ),
     "budget_notices": (
         "DELETE FROM budget_notices WHERE payer IN (SELECT value FROM json_each(:keys))"
+    ),
+    "cards": "DELETE FROM cards WHERE principal IN (SELECT value FROM json_each(:keys))",
+    "corrections": "DELETE FROM corrections WHERE actor IN (SELECT value FROM json_each(:keys))",
+    "kept choices": (
+        "DELETE FROM kept_choices WHERE principal IN (SELECT value FROM json_each(:keys))"
     ),
     "principals": "DELETE FROM principals WHERE principal IN (SELECT value FROM json_each(:keys))",
 }

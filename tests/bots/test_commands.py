@@ -93,7 +93,8 @@ class TestShow:
         await desk.memory.reply(DM, "hi")
         await desk.note(DM, "human", "Name: Ada.")
         text = (await desk.run("memory show")).text
-        assert "**human** (10/2000 characters)\nName: Ada." in text
+        assert "**human** (10/2000 characters, last written " in text
+        assert "- Name: Ada. (" in text
         assert "**persona**" in text
 
     async def test_a_room_shows_its_own_and_the_asker_s_block_and_nobody_else_s(self, desk):

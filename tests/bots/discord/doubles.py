@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bots.adapter import CommandAnswer, CommandSpec
@@ -76,6 +77,11 @@ class RecordingRunner:
         self.requests = []
         self.answer = CommandAnswer(text="Done, and only you see it.")
         self.failure = None
+        self.kept = []
+
+    async def keep(self, request, choice):
+        self.kept.append(choice)
+        return replace(choice, command="kept", arguments={"key": str(len(self.kept) - 1)})
 
     async def run(self, request):
         self.requests.append(request)

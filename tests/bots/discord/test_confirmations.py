@@ -23,10 +23,6 @@ class TestButtons:
         for code in ("", "membot:maybe:7:x", "membot:yes:ada:x", "other:yes:7:x"):
             assert Button.parse(code) is None
 
-    def test_never_grow_beyond_what_discord_takes(self):
-        asked = Asked(words="memory search", arguments={"query": "ж" * 30})
-        assert len(Confirmations(Clock()).offer(2**63, asked).code) <= 100
-
 
 class TestWaiting:
     def test_is_over_once_taken(self):

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
 
-from bots.adapter import CommandAnswer, CommandRequest, CommandSpec
+from bots.adapter import Choice, CommandAnswer, CommandRequest, CommandSpec
 from bots.places import Places
 from bots.slack_bot.adapter import SlackAdapter
 from engine.errors import StoreUnavailable
@@ -87,6 +87,11 @@ class RecordingRunner:
     requests: list[CommandRequest] = field(default_factory=list)
     answers: dict[str, CommandAnswer] = field(default_factory=dict)
     problem: Exception | None = None
+    kept: list[Choice] = field(default_factory=list)
+
+    async def keep(self, request: CommandRequest, choice: Choice) -> Choice:
+        self.kept.append(choice)
+        return replace(choice, command="kept", arguments={"key": str(len(self.kept) - 1)})
 
     async def run(self, request: CommandRequest) -> CommandAnswer:
         self.requests.append(request)

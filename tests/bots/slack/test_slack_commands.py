@@ -256,11 +256,15 @@ class TestConfirming:
         )
         assert slack.responses[1]["replace_original"] is False
 
-    async def test_a_request_too_long_for_a_button_says_so(self, bot):
+    async def test_a_request_too_long_for_a_button_is_kept_for_the_asker(self, bot, slack):
         bot.runner.answers["memory forget"] = CommandAnswer(text="This goes.", confirm="Forget it")
         [answer] = await slash(bot, "memory forget " + "long " * 600)
-        assert "too long to be confirmed" in shown(answer)
-        assert len(answer["blocks"]) == 1
+        await self.press(bot, button(answer, "Forget it"))
+        await slack.until(lambda: len(slack.responses) == 2)
+        asked, pressed = bot.runner.requests
+        assert pressed.arguments == {"key": "0"}
+        assert bot.runner.kept[0].arguments == asked.arguments
+        assert pressed.confirmed
 
     async def test_keeps_the_thread_it_was_asked_in(self, bot, slack):
         bot.runner.answers["memory forget"] = CommandAnswer(text="This goes.", confirm="Forget it")

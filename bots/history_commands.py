@@ -1,0 +1,180 @@
+"""The commands about memory in time: who wrote what, taking it back, what was known when."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
+
+from bots.adapter import Choice, CommandAnswer, CommandRequest
+from bots.commands import Handler
+from bots.own_memory import OwnMemory
+from engine.core_memory import line_sources
+from engine.corrections import Change, Correction, Piece, with_lines
+from engine.due_times import zone_named
+from engine.errors import BadRequest, StaleBlock
+from engine.records import Block, BlockVersion, BlockWrite
+from engine.store import Store
+
+_UNDO, _RESTORE = "memory undo", "memory restore"
+_MOST_SHOWN = 15
+_MOST_BUTTONS = 5
+_SHOWN_CHARS = 160
+_NO_CHANGE = "There is no such change that is yours to take back; `memory history` lists them."
+_BUILT_ON = "Something later has changed that, or it was taken back before; nothing was changed."
+_WRITE_TIME = "Write the time like 2026-05-03 or 2026-05-03 14:00."
+_CHANGED = "The memory has just changed; please give the command once more."
+
+
+class HistoryCommands:
+    """``memory history``, ``memory undo``, ``memory restore``.
+
+    Args:
+        store: The memory.
+        memory: What of it is whose.
+        now: The clock.
+    """
+
+    def __init__(self, store: Store, memory: OwnMemory, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._memory = memory
+        self._now = now
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the words of the command table."""
+        return {
+            "memory history": self._history,
+            _UNDO: self._undo,
+            _RESTORE: self._restore,
+        }
+
+    async def _history(self, request: CommandRequest) -> CommandAnswer:
+        topic = request.arguments.get("topic", "").strip().casefold()
+        found = [
+            (change, mine)
+            for change, mine in await self._memory.changes(request)
+            if topic in _words(change).casefold()
+        ][:_MOST_SHOWN]
+        if not found:
+            raise BadRequest("Nothing was written that you may see.")
+        names = await self._memory.names(request, {change.author for change, _ in found})
+        rows = [_row(change, names[change.author]) for change, _ in found]
+        mine = [change for change, is_mine in found if is_mine and _stands(change)]
+        buttons = (_undo_button(one, f"Undo {one.id}") for one in mine[:_MOST_BUTTONS])
+        return CommandAnswer(text="\n".join(rows), choices=tuple(buttons))
+
+    async def _undo(self, request: CommandRequest) -> CommandAnswer:
+        wanted = request.arguments.get("id", "").strip().strip("`")
+        mine = [change for change, is_mine in await self._memory.changes(request) if is_mine]
+        open_ones = [one for one in mine if _stands(one)]
+        found = [one for one in mine if one.id == wanted] if wanted else open_ones[:1]
+        if not found:
+            raise BadRequest(_NO_CHANGE)
+        (change,) = found
+        at = self._now()
+        if not await self._store.undo(request.scope, change.id, actor=request.actor, at=at):
+            raise BadRequest(_BUILT_ON)
+        earlier = [one for one in open_ones if one.at <= change.at and one.id != change.id]
+        buttons = (_undo_button(one, "Undo the one before") for one in earlier[:1])
+        return CommandAnswer(text=f"Taken back: {_summary(change)}", choices=tuple(buttons))
+
+    async def _restore(self, request: CommandRequest) -> CommandAnswer:
+        at = await self._time(request)
+        history = await self._store.block_history(request.scope.agent_id, None)
+        past = [one for one in history if one.at <= at]
+        blocks = [one for one in await self._memory.blocks(request) if not one.read_only]
+        known = [(block, [one for one in past if one.label == block.label]) for block in blocks]
+        if not any(versions for _, versions in known):
+            raise BadRequest("I knew nothing then that you may see.")
+        changed = [
+            then
+            for block, versions in known
+            if self._may_restore(request, block) and (then := _as_then(block, versions))
+        ]
+        if request.confirmed:
+            return await self._bring_back(request, changed)
+        names = await self._memory.names(request, {one.author for one in past})
+        shown = "\n\n".join(_then(block, versions, names) for block, versions in known)
+        text = f"At {at:%Y-%m-%d %H:%M} I had in mind:\n\n{shown}"
+        return CommandAnswer(text=text, confirm="Bring this back" if changed else None)
+
+    async def _bring_back(
+        self, request: CommandRequest, restored: Sequence[Block]
+    ) -> CommandAnswer:
+        if not restored:
+            raise BadRequest("It is as it was then, as far as you may change it.")
+        correction = Correction(
+            actor=request.actor,
+            action=_RESTORE,
+            blocks=tuple(_by(request, block) for block in restored),
+            at=self._now(),
+        )
+        try:
+            change_id = await self._store.correct(request.scope, correction)
+        except StaleBlock as conflict:
+            raise BadRequest(_CHANGED) from conflict
+        labels = ", ".join(f"`{block.label}`" for block in restored)
+        undo = Choice(label="Undo", command=_UNDO, arguments={"id": change_id})
+        return CommandAnswer(text=f"Brought back as new versions: {labels}.", choices=(undo,))
+
+    def _may_restore(self, request: CommandRequest, block: Block) -> bool:
+        return block.owner == request.actor or self._memory.may_change_shared(request)
+
+    async def _time(self, request: CommandRequest) -> datetime:
+        """A time in the asker's zone; a day means its end."""
+        zone = zone_named(await self._store.timezone_of(request.actor), ZoneInfo("UTC"))
+        text = request.arguments.get("time", "").strip()
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            raise BadRequest(_WRITE_TIME) from None
+        if len(text) <= len("2026-05-03"):
+            at = datetime.combine(at.date(), time.max)
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _by(request: CommandRequest, block: Block) -> BlockWrite:
+    return BlockWrite(block=block, author=request.actor, source_key=None, operation=_RESTORE)
+
+
+def _as_then(block: Block, versions: Sequence[BlockVersion]) -> Block | None:
+    """The block as it was, or None when it is so."""
+    value, pinned = (versions[-1].value, versions[-1].pinned) if versions else ("", ())
+    if (value, pinned) == (block.value, block.pinned):
+        return None
+    return with_lines(block, value.splitlines(), pinned)
+
+
+def _then(block: Block, versions: Sequence[BlockVersion], names: Mapping[str | None, str]) -> str:
+    lines = [
+        f"- {line} ({one.at:%Y-%m-%d %H:%M}, {names[one.author]})"
+        for line, one in line_sources(versions).items()
+    ]
+    return "\n".join([f"**{block.label}**", *(lines or ["(empty)"])])
+
+
+def _stands(change: Change) -> bool:
+    return not change.undone and change.operation != _UNDO
+
+
+def _undo_button(change: Change, label: str) -> Choice:
+    return Choice(label=label, command=_UNDO, arguments={"id": change.id})
+
+
+def _row(change: Change, name: str) -> str:
+    undone = ", taken back" if change.undone else ""
+    head = f"- `{change.id}` {change.at:%Y-%m-%d %H:%M} {name}, {change.operation}{undone}"
+    return f"{head}: {_summary(change)}"
+
+
+def _summary(change: Change) -> str:
+    text = "; ".join(map(_piece, change.pieces)) or "nothing that is still kept"
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
+
+
+def _piece(piece: Piece) -> str:
+    where = f"`{piece.label}`" if piece.label else "note"
+    signs = [f"+ {line}" for line in piece.added] + [f"- {line}" for line in piece.removed]
+    return f"{where} {' '.join(signs) or 'pins'}"
+
+
+def _words(change: Change) -> str:
+    return " ".join(f"{piece.label} {piece.before} {piece.after}" for piece in change.pieces)
