@@ -39,21 +39,22 @@ class Changes:
         self._config = config
         self._now = now
 
-    async def edit(self, tenant: str, source_key: str, text: str) -> bool:
-        """Remember a message with another text; whether that changed anything."""
+    async def edit(self, tenant: str, source_key: str, text: str) -> Message | None:
+        """Remember a message with another text; as it was, if that changed anything."""
         text = whole_characters(text)
         message = await self._store.find_message(tenant, source_key)
         if message is None or message.text == text:
-            return False
-        return await self._store.edit_message(message, text, await self._notice(message, text))
+            return None
+        notice = await self._notice(message, text)
+        return message if await self._store.edit_message(message, text, notice) else None
 
-    async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
-        """Forget messages with all that came of them; how many were known."""
+    async def delete(self, tenant: str, source_keys: Sequence[str]) -> list[Message]:
+        """Forget messages with all that came of them; those that were known."""
         found = [await self._store.find_message(tenant, key) for key in source_keys]
         known = [(item, await self._notice(item, None)) for item in found if item]
         if known:
             await self._store.delete_messages(known, self._now())
-        return len(known)
+        return [message for message, _ in known]
 
     async def _notice(self, message: Message, text: str | None) -> Message:
         """What a queue is told; without the new text, that there is none any more."""

@@ -26,7 +26,7 @@ from engine.hooks import TurnFinished
 from engine.memory_agent import MemoryAgent
 from engine.pinning import Pinning
 from engine.queue_manager import QueueManager
-from engine.records import IncomingEvent, Reply, Scope, StepCommit, Turn, TurnState
+from engine.records import IncomingEvent, Message, Reply, Scope, StepCommit, Turn, TurnState
 from engine.running import Running, waiting_turn
 from engine.schedules import Scheduler
 from engine.store import Acceptance, AcceptRequest
@@ -192,11 +192,22 @@ class Dispatcher:
 
     async def edit(self, tenant: str, source_key: str, text: str) -> bool:
         """Follow an edit on the platform, without a turn; whether it changed anything."""
-        return await self._changes.edit(tenant, source_key, text)
+        message = await self._changes.edit(tenant, source_key, text)
+        if message and (running := self._running_with(message)):
+            running.begin_anew()
+        return message is not None
 
     async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
         """Follow deletions on the platform, without a turn; how many messages were known."""
-        return await self._changes.delete(tenant, source_keys)
+        deleted = await self._changes.delete(tenant, source_keys)
+        for running in filter(None, map(self._running_with, deleted)):
+            running.cancel()  # what is left of its turn, if anything, is taken again
+        return len(deleted)
+
+    def _running_with(self, message: Message) -> Running | None:
+        """What works on the turn of a message right now."""
+        running = self._running.get(message.scope.agent_id)
+        return running if running and running.turn.id == message.turn_id else None
 
     async def wait_turn(self, turn_id: str) -> TurnResult:
         """Wait until a turn that this process accepted has ended."""
@@ -301,7 +312,7 @@ class Dispatcher:
         while running.again:
             running.again, running.phase = False, "joining"
             running.turn = await self._store.join_turn(running.turn)
-        running.phase = "asking"
+        running.phase = "acting" if running.turn.steps else "asking"
         return running.turn
 
     async def _fail(self, turn: Turn, sentence: str, error: Exception) -> TurnResult:

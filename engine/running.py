@@ -52,10 +52,16 @@ class Running:
         in_time = self.phase != "acting" and at - turn.created_at <= BURST
         if not (same and in_time and event.kind == "user_message"):
             return False
+        self.begin_anew()
+        return True
+
+    def begin_anew(self) -> None:
+        """Ask the model again, with what is stored now, unless it has answered."""
+        if self.phase == "acting":
+            return
         self.again = True
         if self.phase == "asking":
             self.cancel()
-        return True
 
     def acts(self) -> None:
         """The model has answered: from now on something is said and done."""

@@ -114,9 +114,12 @@ class MembotClient(discord.Client):
     async def on_message(self, message: discord.Message) -> None:
         """Hand over what is for the bot, in the order of each channel."""
         async with self._in_order.setdefault(message.channel.id, asyncio.Lock()):
-            event = await self._event_from(message)
-            if event is not None:
-                await self._inbox.submit(event)
+            await self._take(message)
+
+    async def _take(self, message: discord.Message) -> None:
+        event = await self._event_from(message)
+        if event is not None:
+            await self._inbox.submit(event)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Follow an edit of what people see; one that Discord keeps from us has no text."""
@@ -125,7 +128,9 @@ class MembotClient(discord.Client):
             text = text_of(message, self.user.id) if self.user else ""
             if text:
                 key = source_key(payload.channel_id, payload.message_id)
-                await self._inbox.edit(tenant_of(payload.guild_id), key, text)
+                known = await self._inbox.edit(tenant_of(payload.guild_id), key, text)
+                if not known and message.edited_at and self.user in message.mentions:
+                    await self._take(message)  # the first mention; one that is known is a repeat
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Follow a deletion."""

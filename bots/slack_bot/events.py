@@ -114,12 +114,17 @@ def read_message(body: Mapping[str, Any], me: Identity) -> SlackMessage | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackChange:
-    """A message that was edited, or deleted: then it has no text."""
+    """A message that was edited, or deleted: then it has no text.
+
+    Attributes:
+        before: What it said, where Slack tells.
+    """
 
     team: str
     channel: str
     ts: str
     text: str | None
+    before: str = ""
 
     @property
     def tenant(self) -> str:
@@ -148,7 +153,16 @@ def read_change(body: Mapping[str, Any], me: Identity) -> SlackChange | None:
     text = None if now.get("subtype") == "tombstone" else str(now.get("text") or "")
     if text is not None and text == before.get("text"):
         return None  # a link was unfolded, or a thread has begun
-    return SlackChange(team=team, channel=channel, ts=now["ts"], text=text)
+    return SlackChange(
+        team=team, channel=channel, ts=now["ts"], text=text, before=str(before.get("text") or "")
+    )
+
+
+def as_if_new(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``event_callback`` with which an edited message would come if it were new."""
+    event = body["event"]
+    where = {key: event[key] for key in ("channel", "channel_type") if key in event}
+    return {**body, "event": {**event["message"], **where, "type": "message"}}
 
 
 def _from_person(event: Mapping[str, Any], me: Identity) -> bool:

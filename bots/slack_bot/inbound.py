@@ -10,7 +10,7 @@ from bots.routing import Reception, principal_key, wants_answer
 from bots.slack_bot.activity import Activity
 from bots.slack_bot.commands import Commands
 from bots.slack_bot.directory import Directory
-from bots.slack_bot.events import SlackChange, SlackMessage, read_change, read_message
+from bots.slack_bot.events import SlackChange, SlackMessage, as_if_new, read_change, read_message
 from bots.slack_bot.identity import Identity
 from bots.slack_bot.render import people_in, readable, without_mention
 from bots.slack_bot.threads import Threads
@@ -40,6 +40,8 @@ class Inbound:
         """Take one event; it may be acknowledged when this returns, and must not when it raises."""
         if change := read_change(body, me):
             await self._follow(change, me)
+            if me.user in people_in(change.text or "") and me.user not in people_in(change.before):
+                await self.receive(as_if_new(body), me)  # the first mention: a turn
             return
         message = read_message(body, me)
         if message is None:

@@ -41,7 +41,11 @@ def edit(
     """Give a message another text and tell its queue; whether it had another."""
     changed = messages.reword(connection, indexes, message, text)
     if changed:
-        messages.add(connection, indexes, [notice])
+        row = connection.execute(
+            "SELECT state FROM messages WHERE id = ? AND agent_id = ?",
+            (message.id, message.scope.agent_id),
+        ).fetchone()
+        messages.add(connection, indexes, [notice], row["state"])
     return changed
 
 

@@ -86,9 +86,11 @@ def _login(connection: sqlite3.Connection, request: AcceptRequest) -> list[Messa
 
 
 def _known(connection: sqlite3.Connection, event: IncomingEvent) -> bool:
+    """Whether it came before; records of events are pruned, messages stay longer."""
     row = connection.execute(
-        "SELECT 1 FROM events WHERE event_id = ? OR source_key = ?",
-        (event.event_id, event.source_key),
+        "SELECT 1 FROM events WHERE event_id = :id OR source_key = :key "
+        "UNION ALL SELECT 1 FROM messages WHERE source_key = :key AND agent_id = :agent",
+        {"id": event.event_id, "key": event.source_key, "agent": event.scope.agent_id},
     ).fetchone()
     return row is not None
 

@@ -217,3 +217,41 @@ class TestDeletions:
         keys = [event(key=str(number)).source_key for number in range(3)]
         assert await rig.dispatcher.delete(TENANT, keys) == 3
         assert await holds(rig, SECRET) == []
+
+
+class TestWhileItIsWorkedOn:
+    """What changes before the model has answered is what it answers."""
+
+    async def test_an_edit_asks_the_model_again(self, rig, key):
+        gate = Gate(call("send_message", message="At five."))
+        rig.script(gate, call("send_message", message="At six."))
+        accepted = await rig.dispatcher.submit(event("when, five?", key="5"))
+        await gate.reached.wait()
+        assert await rig.dispatcher.edit(TENANT, key, "when, six?")
+        assert (await rig.dispatcher.wait_turn(accepted.turn_id)).replies == ("At six.",)
+        assert "when, six?" in rig.model.requests[1].messages[-1]
+
+    async def test_a_deletion_ends_the_request(self, rig, key):
+        gate = Gate(call("send_message", message="Too late."))
+        rig.script(gate)
+        accepted = await rig.dispatcher.submit(event(f"My {SECRET}", key="5"))
+        await gate.reached.wait()
+        await rig.dispatcher.delete(TENANT, [key])
+        assert (await rig.dispatcher.wait_turn(accepted.turn_id)).state == "cancelled"
+
+    async def test_a_deleted_message_that_waits_gets_no_answer(self, rig, key):
+        hi = call("send_message", message="Hi.")
+        gate = Gate(hi)
+        rig.script(gate, hi)  # the turn that runs begins again: it may have read the message
+        first = await rig.dispatcher.submit(event("Hello"))
+        await gate.reached.wait()
+        rig.clock.advance(10)
+        await rig.dispatcher.submit(event(f"My {SECRET}", key="5"))
+        await rig.dispatcher.delete(TENANT, [key])
+        gate.release.set()
+        await rig.dispatcher.wait_turn(first.turn_id)
+        while await rig.store.agents_with_turns():
+            pass
+        due = await rig.store.outbox_due("console", rig.clock(), 9)
+        assert [item.text for item in due] == ["Hi."]
+        assert SECRET not in "".join(rig.model.requests[-1].messages)

@@ -35,6 +35,7 @@ class RecordingInbox:
         self.events = []
         self.changes = []
         self.stops = []
+        self.knows = True
         self.failure = None
         self._changed = asyncio.Condition()
 
@@ -55,7 +56,7 @@ class RecordingInbox:
 
     async def edit(self, tenant, source_key, text):
         self.changes.append((tenant, source_key, text))
-        return True
+        return self.knows
 
     async def delete(self, tenant, source_keys):
         self.changes += [(tenant, key, None) for key in source_keys]

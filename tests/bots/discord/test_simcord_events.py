@@ -271,6 +271,20 @@ class TestChanges:
             (f"discord:{guild.id}", event.source_key, "meet @Bob at six"),
         ]
 
+    @pytest.mark.behaviour("change.edit-mention", "discord")
+    async def test_an_edit_that_adds_the_first_mention_is_a_message(self, general, ada, me, inbox):
+        message = await ada.send(general, "meet me at five")
+        inbox.knows = False
+        await ada.edit(message, f"{me} meet me at five")
+        assert inbox.texts == ["meet me at five"]
+        assert inbox.events[0].event_id == f"discord:message:{message.id}"
+
+    async def test_an_edit_without_a_mention_is_none(self, general, ada, inbox):
+        message = await ada.send(general, "meet me at five")
+        inbox.knows = False
+        await ada.edit(message, "meet me at six")
+        assert inbox.events == []
+
     async def test_an_edit_in_a_direct_message_is_the_persons_in_every_guild(
         self, simcord_env, inbox
     ):

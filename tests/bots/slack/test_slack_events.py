@@ -310,6 +310,16 @@ class TestChanges:
         assert bot.inbox.changes[0][2].endswith("at the pub (https://a.example) & eat")
         assert len(bot.inbox.events) == 1
 
+    @pytest.mark.behaviour("change.edit-mention", "slack")
+    async def test_an_edit_that_adds_the_first_mention_is_a_message(self, bot, slack):
+        said = await bot.say("meet me at five", **ROOM)
+        assert bot.inbox.events == []
+        await self.edit(bot, slack, said, "<@UBOT> meet me at five")
+        await self.edit(bot, slack, {**said, "text": "<@UBOT> meet me at five"}, "<@UBOT> at six")
+        [event] = bot.inbox.events
+        assert event.text == "meet me at five"
+        assert event.source_key == f"slack:T1/C1/{said['ts']}"
+
     @pytest.mark.behaviour("when.ignores-previews", "slack")
     async def test_a_link_that_unfolds_is_no_edit(self, bot, slack):
         said = await bot.say("see https://a.example")
