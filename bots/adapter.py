@@ -5,7 +5,6 @@ An adapter converts in, hands over, converts out. It decides nothing about memor
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from engine.choices import Choice as Choice  # noqa: PLC0414 - a part of every answer
@@ -47,22 +46,6 @@ class AnswerFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PointedMessage:
-    """The message in whose menu a command was chosen, as the platform has it.
-
-    Attributes:
-        source_key: As the adapter names it in its events.
-        author: Principal key; None when the bot said it.
-    """
-
-    source_key: str
-    author: str | None
-    author_name: str
-    text: str
-    sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRequest:
     """A command, from whichever surface.
 
@@ -76,7 +59,6 @@ class CommandRequest:
         file: Bytes that came with it (``agent import``).
         site: Address of the workspace where messages can be opened, where it has its own.
         locale: The actor's, as the platform has it.
-        message: The one in whose menu it was chosen.
         roles: Ids of the actor's roles, where the platform has such.
     """
 
@@ -90,7 +72,6 @@ class CommandRequest:
     file: AnswerFile | None = None
     site: str = ""
     locale: str = "en"
-    message: PointedMessage | None = None
     roles: tuple[str, ...] = ()
 
 
@@ -135,7 +116,6 @@ class CommandSpec:
         options: Name to help line, in order; an option ending in ``?`` may be left out.
         admin: Whether only admins may.
         takes_file: Whether an attachment belongs to it.
-        menu: Its name in the menu of a message, where it has a place.
     """
 
     words: str
@@ -143,7 +123,6 @@ class CommandSpec:
     options: Mapping[str, str] = field(default_factory=dict)
     admin: bool = False
     takes_file: bool = False
-    menu: str = ""
 
 
 class Adapter(Delivery, Protocol):

@@ -46,6 +46,7 @@ from engine.uploads import Uploads
 
 if TYPE_CHECKING:
     from engine.dispatcher import Dispatcher
+    from engine.tokens import TokenCounter
     from engine.tools import Tool
     from storage.embedder import Embedder
 
@@ -200,6 +201,7 @@ class Engine:
     places: Places
     allowances: Allowances
     reader: KnowledgeReader
+    counter: "TokenCounter"
 
     async def start(self) -> None:
         """Send what waits in the outbox, go on with unfinished turns and unread files."""
@@ -238,8 +240,14 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
     places = build_places(settings)
     await places.load(store)
     allowances = Allowances(places, settings.configured())
+    counter = _counter(config)
     brain = Brain(
-        model=model, config=config, own_tools=own_tools, servers=servers, allowances=allowances
+        model=model,
+        config=config,
+        own_tools=own_tools,
+        servers=servers,
+        allowances=allowances,
+        counter=counter,
     )
     dispatcher = _dispatcher(store, brain, switchboard, hook)
     inbox = Uploads(
@@ -275,6 +283,7 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         commands=commands,
         switchboard=switchboard,
         reader=KnowledgeReader(store, config.knowledge, config.documents, utc_now),
+        counter=counter,
     )
 
 
@@ -329,6 +338,7 @@ async def _serve(
 ) -> None:
     for adapter in adapters:
         engine.switchboard.attach(adapter)
+    await engine.counter.load()  # not when the first message comes, which would wait for it
     await engine.start()
     running = [asyncio.create_task(supervise(adapter)) for adapter in adapters]
     running.append(asyncio.create_task(keep_house(engine.store, retention, utc_now)))
@@ -427,18 +437,24 @@ class Brain:
     own_tools: tuple["Tool", ...]
     servers: McpServers
     allowances: Allowances
+    counter: "TokenCounter"
+
+
+def _counter(config: EngineConfig) -> "TokenCounter":
+    from engine.tokens import TokenCounter, carried_data
+
+    return TokenCounter(config.model.model, carried_data())
 
 
 def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook) -> "Dispatcher":
     from engine.assembly import EnginePorts, build_dispatcher
-    from engine.tokens import TokenCounter, carried_data
 
     ports = EnginePorts(
         store=store,
         model=brain.model,
         own_tools=brain.own_tools,
         attach_tools=brain.servers.attach,
-        counter=TokenCounter(brain.config.model.model, carried_data()),
+        counter=brain.counter,
         now=utc_now,
         hook=hook,
         on_commit=switchboard.wake,

@@ -15,7 +15,6 @@ from bots.correcting_commands import CorrectingCommands
 from bots.history_commands import HistoryCommands
 from bots.learning_commands import LearningCommands
 from bots.memory_commands import MemoryCommands
-from bots.message_commands import MessageCommands
 from bots.own_memory import OwnMemory
 from bots.places import Places
 from bots.receipt_commands import ReceiptCommands
@@ -42,7 +41,6 @@ def build_commands(
         HistoryCommands(store, memory, now),
         CardCommands(store, now),
         LearningCommands(store, rights, now),
-        MessageCommands(store, inbox, rights, now),
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
         *_admin_families(store, rights, now),
     )

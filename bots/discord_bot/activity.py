@@ -1,9 +1,11 @@
-"""The typing sign of running turns; renewed until a turn is idle, and never in anybody's way."""
+"""The typing sign: at once for what was heard, then until a turn is idle, in nobody's way."""
 
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
 
 import aiohttp
 import discord
@@ -14,7 +16,9 @@ from engine.records import Turn
 _log = logging.getLogger(__name__)
 _WAITING = "\N{HOURGLASS WITH FLOWING SAND}"
 _RENEW_SECONDS = 8.0  # Discord shows typing for ten
+_REST_SECONDS = 1.5  # between two signs of a channel, which takes five in five seconds
 _MOST_RENEWALS = 75  # ten minutes: nobody forgets a turn for longer
+_KEPT_CHANNELS = 1_000
 
 
 class TypingSigns:
@@ -27,24 +31,39 @@ class TypingSigns:
     def __init__(self, client: Callable[[], discord.Client | None]) -> None:
         self._client = client
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._working: dict[str, int] = {}
+        self._typed_at: OrderedDict[int, float] = OrderedDict()
+
+    def heard(self, channel_id: int) -> None:
+        """Show once that a message was taken, which may have to wait for its turn."""
+        if _time() >= self._typed_at.get(channel_id, -math.inf) + _REST_SECONDS:
+            self._begin(f"heard in {channel_id}", self._type_once(channel_id))
+
+    def interrupted(self, channel_id: int) -> None:
+        """A message of ours took the sign away; show it again where a turn goes on."""
+        if channel_id in self._working.values():
+            self._begin(f"again in {channel_id}", self._type_once(channel_id))
 
     def start(self, turn_id: str, channel_id: int) -> None:
         """Type until ``stop``; a second start of the same turn does nothing."""
-        if turn_id in self._tasks:
-            return
-        task = asyncio.create_task(self._type(channel_id))
-        self._tasks[turn_id] = task
-        task.add_done_callback(lambda ended: self._forget(turn_id, ended))
+        if turn_id not in self._tasks:
+            self._working[turn_id] = channel_id
+            self._begin(turn_id, self._type(channel_id))
 
     def stop(self, turn_id: str) -> None:
         """The turn is idle."""
+        self._working.pop(turn_id, None)
         task = self._tasks.pop(turn_id, None)
         if task is not None:
             task.cancel()
 
-    def _forget(self, turn_id: str, ended: asyncio.Task[None]) -> None:
-        if self._tasks.get(turn_id) is ended:
-            del self._tasks[turn_id]
+    def _begin(self, name: str, typing: Coroutine[None, None, None]) -> None:
+        task = self._tasks[name] = asyncio.create_task(typing)
+        task.add_done_callback(lambda ended: self._forget(name, ended))
+
+    def _forget(self, name: str, ended: asyncio.Task[None]) -> None:
+        if self._tasks.get(name) is ended:
+            del self._tasks[name]
 
     async def close(self) -> None:
         """End them all, and wait until they have ended."""
@@ -55,13 +74,28 @@ class TypingSigns:
 
     async def _type(self, channel_id: int) -> None:
         for _ in range(_MOST_RENEWALS):
-            client = self._client()
-            if client is not None:
-                await _type_once(client, channel_id)
+            await self._type_once(channel_id)
             await asyncio.sleep(_RENEW_SECONDS)
 
+    async def _type_once(self, channel_id: int) -> None:
+        await asyncio.sleep(self._reserve(channel_id) - _time())
+        if client := self._client():
+            await _show(client, channel_id)
 
-async def _type_once(client: discord.Client, channel_id: int) -> None:
+    def _reserve(self, channel_id: int) -> float:
+        """The next moment at which the channel may be shown a sign."""
+        at = max(_time(), self._typed_at.pop(channel_id, -math.inf) + _REST_SECONDS)
+        self._typed_at[channel_id] = at
+        if len(self._typed_at) > _KEPT_CHANNELS:
+            self._typed_at.popitem(last=False)
+        return at
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _show(client: discord.Client, channel_id: int) -> None:
     try:
         await client.get_partial_messageable(channel_id).typing()
     except (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError) as trouble:

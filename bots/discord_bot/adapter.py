@@ -119,6 +119,7 @@ class DiscordAdapter:
             self._inbox,
             self._threads,
             self._places,
+            self._typing.heard,
             message_content=self._message_content,
             synced=synced,
         )
@@ -144,6 +145,7 @@ class DiscordAdapter:
         channel = channel_of(item.address)
         if channel is not None:
             self._threads.engage(channel)
+            self._typing.interrupted(channel)
         return reference
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:

@@ -23,6 +23,7 @@ from bots.discord_bot.inbound import (
     tenant_of,
     text_of,
 )
+from bots.discord_bot.limits import paced_requests
 from bots.discord_bot.threads import EngagedThreads
 from bots.discord_bot.words import TypedWords
 from bots.places import Places
@@ -39,6 +40,9 @@ _LONGEST_RATE_LIMIT_SECONDS = 30.0  # beyond that the outbox waits, not the requ
 class MembotClient(discord.Client):
     """Listens; everything it hears goes to the inbox or to the command desk.
 
+    Args:
+        heard: Told the channel of each message that was taken.
+
     Attributes:
         ready: True between READY or RESUMED and the next disconnection.
         synced: Whether Discord has this process's commands.
@@ -49,6 +53,7 @@ class MembotClient(discord.Client):
         inbox: Inbox,
         threads: EngagedThreads,
         places: Places,
+        heard: Callable[[int], None],
         *,
         message_content: bool,
         synced: bool,
@@ -57,6 +62,7 @@ class MembotClient(discord.Client):
             intents=least_intents(message_content=message_content),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
+            http_trace=paced_requests(),
             max_ratelimit_timeout=_LONGEST_RATE_LIMIT_SECONDS,
         )
         self.tree = CommandMenu(self)
@@ -64,6 +70,7 @@ class MembotClient(discord.Client):
         self._inbox = inbox
         self._threads = threads
         self._places = places
+        self._heard = heard
         self._desk: CommandDesk | None = None
         self._summaries: Summaries | None = None
         self._words: TypedWords | None = None
@@ -118,8 +125,11 @@ class MembotClient(discord.Client):
 
     async def _take(self, message: discord.Message) -> None:
         event = await self._event_from(message)
-        if event is not None:
-            await self._inbox.submit(event)
+        if event is None:
+            return
+        acceptance = await self._inbox.submit(event)
+        if acceptance.outcome == "queued":
+            self._heard(message.channel.id)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Follow an edit of what people see; one that Discord keeps from us has no text."""

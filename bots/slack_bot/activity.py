@@ -1,6 +1,7 @@
 """The sign of life: Slack's session status while a turn is under way, and its Stop button.
 
-A status is an extra; when Slack refuses it the older call is tried, then nothing.
+A status is an extra; when Slack refuses it, or has had as many as it takes in a minute, the older
+call is tried, then nothing.
 """
 
 import asyncio
@@ -39,6 +40,7 @@ class Activity:
         self._background = background
         self._shown: Recent[Session, dict[str, Scope]] = Recent(_KEPT)
         self._ended: Recent[str, bool] = Recent(_KEPT)
+        self._older: Recent[Session, bool] = Recent(_KEPT)
         self._locks: WeakValueDictionary[Session, asyncio.Lock] = WeakValueDictionary()
         self._sessions_work = True
 
@@ -61,10 +63,14 @@ class Activity:
         await self.leave(address.session)
 
     async def leave(self, session: Session) -> None:
-        """Take the session out of processing."""
+        """Take the session out of processing, unless another turn is shown by then."""
+        self._shown.pop(session)
+        if session not in self._older:
+            await self._calls.limits.end_of_session()
         async with self._lock(session):
-            self._shown.pop(session)
-            await self._show(session, "active")
+            if session not in self._shown:
+                await self._show(session, "active")
+                self._older.pop(session)
 
     def scopes(self, session: Session) -> list[Scope]:
         """The conversations whose turns the session shows, each once."""
@@ -76,7 +82,8 @@ class Activity:
 
     async def _show(self, session: Session, status: str) -> None:
         try:
-            if not await self._show_session(session, status):
+            if session in self._older or not await self._show_session(session, status):
+                self._older.put(session, True)
                 await self._show_legacy(session, status)
         except (SlackRefused, DeliveryDelayed) as error:
             _log.debug("No status shown: %s", error.sentence, extra={"action": "slack.status"})
@@ -89,6 +96,8 @@ class Activity:
             await self._post("agents.sessions.setStatus", body)
         except SlackRefused as error:
             self._sessions_work = error.code not in _NOT_FOR_US
+            return False
+        except DeliveryDelayed:
             return False
         return True
 

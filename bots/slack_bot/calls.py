@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.adapter import AnswerFile
 from bots.downloads import download
+from bots.slack_bot.limits import SlackLimits
 from bots.slack_bot.quiet import library_logger
 from engine.errors import BadRequest, DeliveryDelayed, DeliveryRefused
 
@@ -78,18 +79,21 @@ class SlackCalls:
             retry_handlers=[],  # the default repeats a post whose answer was lost
         )
         self.site = ""
+        self.limits = SlackLimits()
         self.local = urlsplit(base_url).hostname in _LOOPBACK
         if self.local:
             self.client.proxy = None
 
     async def post(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Call a method that changes something; arguments go as JSON."""
-        return await self.attempt(self._ready().api_call(method, json=dict(body)))
+        async with self.limits.kept(method, body):
+            return await self.attempt(self._ready().api_call(method, json=dict(body)))
 
     async def read(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Call a method that only reads; arguments go as a query."""
-        call = self._ready().api_call(method, http_verb="GET", params=dict(params))
-        return await self.attempt(call)
+        async with self.limits.kept(method, params):
+            call = self._ready().api_call(method, http_verb="GET", params=dict(params))
+            return await self.attempt(call)
 
     async def open_socket(self, app_token: str) -> str:
         """A fresh one-time WebSocket address for Socket Mode."""

@@ -12,7 +12,11 @@ from tests.bots.discord.doubles import item_for, make_adapter, make_item, make_t
 
 
 def posted(env):
-    return [entry.json for entry in env.http_requests if entry.method == "POST"]
+    return [
+        entry.json
+        for entry in env.http_requests
+        if entry.method == "POST" and entry.path.endswith("/messages")
+    ]
 
 
 class TestReplies:
@@ -215,6 +219,30 @@ class TestTyping:
         await self.show(simcord_env, adapter, turn, "working")
         await self.show(simcord_env, adapter, turn, "working")
         assert self.typed(simcord_env) == 1
+        await self.show(simcord_env, adapter, turn, "idle")
+
+    @pytest.mark.behaviour("how.typing", "discord")
+    async def test_is_shown_at_once_for_a_message_that_has_to_wait(
+        self, simcord_env, general, ada, me
+    ):
+        await ada.send(general, f"{me} hello")
+        assert self.typed(simcord_env) == 1
+
+    async def test_is_shown_five_times_in_five_seconds_at_most(self, simcord_env, general, ada, me):
+        for number in range(8):
+            await ada.send(general, f"{me} {number}")
+            await simcord_env.advance_time(0.5)
+        assert 2 <= self.typed(simcord_env) <= 3
+
+    async def test_comes_back_after_a_message_while_a_turn_goes_on(
+        self, simcord_env, general, adapter
+    ):
+        turn = make_turn(general.id)
+        await self.show(simcord_env, adapter, turn, "working")
+        with simcord_env._bot_scope():
+            await adapter.send(make_item(general.id), "Half of it.", 0)
+        await simcord_env.advance_time(2)
+        assert self.typed(simcord_env) == 2
         await self.show(simcord_env, adapter, turn, "idle")
 
     async def test_never_gets_in_the_way(self, simcord_env, general, adapter):

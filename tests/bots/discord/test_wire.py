@@ -20,6 +20,7 @@ from tests.fixtures.discord_server import (
     DiscordServer,
     thread_payload,
 )
+from tests.fixtures.limits import DISCORD
 
 MESSAGES = "/messages$"
 
@@ -338,6 +339,15 @@ class TestDelivery:
         server.fail("POST", MESSAGES, 403, body={"code": 50013, "message": "Missing Permissions"})
         with pytest.raises(DeliveryRefused, match="50013"):
             await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
+
+
+class TestLimits:
+    async def test_of_all_requests_are_kept_however_many_write_at_once(self, server, adapter):
+        for number in range(60):
+            adapter._typing.heard(1000 + number)
+        await server.until(lambda: str(server.arrivals).count("/typing") == 60)
+        every = DISCORD[0]
+        assert 40 < every.used(server.arrivals) <= every.most
 
 
 class TestCommandsOnTheWire:
