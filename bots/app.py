@@ -202,6 +202,7 @@ class Engine:
     allowances: Allowances
     reader: KnowledgeReader
     counter: "TokenCounter"
+    stream: bool
 
     async def start(self) -> None:
         """Send what waits in the outbox, go on with unfinished turns and unread files."""
@@ -221,8 +222,15 @@ class Engine:
         await self.store.close()
 
 
-async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
+async def open_engine(
+    settings: Settings, hook: Hook = log_hook, *, previews: bool = True
+) -> Engine:
     """Build a bot on the configured database.
+
+    Args:
+        settings: Say what it is made of.
+        hook: Hears what happens.
+        previews: Whether a reply may be shown while it is being written.
 
     Raises:
         BadSettings: Own tools cannot be used.
@@ -248,6 +256,7 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         servers=servers,
         allowances=allowances,
         counter=counter,
+        stream=previews and settings.file.replies.stream,
     )
     dispatcher = _dispatcher(store, brain, switchboard, hook)
     inbox = Uploads(
@@ -461,6 +470,7 @@ def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook
         show_activity=switchboard.show_activity,
         admits=brain.allowances.admits,
         budgets=brain.allowances.budgets,
+        show_preview=switchboard.show_preview if brain.stream else None,
     )
     return build_dispatcher(ports, brain.config)
 

@@ -113,6 +113,12 @@ class QuietHoursTable(_Table):
     timezone: Annotated[str, AfterValidator(zone_name)] = "UTC"
 
 
+class RepliesTable(_Table):
+    """How replies leave: whether they are shown while they are being written."""
+
+    stream: bool = True
+
+
 class ToolsTable(_Table):
     """The operator's own tools, from modules and installed entry points."""
 
@@ -186,6 +192,7 @@ class ConfigFile(_Table):
     memory: MemoryTable = MemoryTable()
     heartbeats: HeartbeatsTable = HeartbeatsTable()
     quiet_hours: QuietHoursTable = QuietHoursTable()
+    replies: RepliesTable = RepliesTable()
     tools: ToolsTable = ToolsTable()
     mcp: dict[str, McpTable] = {}
     documents: DocumentsTable = DocumentsTable()

@@ -11,14 +11,21 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
+from bots.previews import Previewing, Previews
 from engine.delivery import Delivery
 from engine.errors import DeliveryDelayed, DeliveryRefused, MembotError
 from engine.hooks import Delivered, Hook, ignore
+from engine.previews import PreviewStore
 from engine.records import OutboxItem
 from engine.store import OutboxStore
 
 log = logging.getLogger(__name__)
+
+
+class SenderStore(OutboxStore, PreviewStore, Protocol):
+    """What a sender needs of the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +62,18 @@ class OutboxSender:
     def __init__(
         self,
         delivery: Delivery,
-        store: OutboxStore,
+        store: SenderStore,
         now: Callable[[], datetime],
         hooks: Hook = ignore,
         pacing: Pacing | None = None,
+        previews: Previews | None = None,
     ) -> None:
         self._delivery = delivery
         self._store = store
         self._now = now
         self._hooks = hooks
         self._pacing = pacing or Pacing()
+        self._previews = previews
         self._awake = asyncio.Event()
         self._idle = asyncio.Condition()
         self._sending: dict[str, asyncio.Task[None]] = {}
@@ -142,6 +151,27 @@ class OutboxSender:
         self.wake()
 
     async def _deliver(self, item: OutboxItem) -> None:
+        if self._previews and item.preview_ref is not None:
+            shown_in = await self._previews.end(item.turn_id)
+            item = replace(item, preview_ref=shown_in or item.preview_ref)
+        if item.state == "preview":
+            await self._withdraw(item)
+        else:
+            await self._send(item)
+
+    async def _withdraw(self, item: OutboxItem) -> None:
+        """Take away the beginning of a reply that never came."""
+        try:
+            if isinstance(self._delivery, Previewing):
+                await self._delivery.withdraw(item)
+        except DeliveryDelayed as delay:
+            await self._later(item, delay)
+        except DeliveryRefused:
+            await self._store.drop_preview(item.id)
+        else:
+            await self._store.drop_preview(item.id)
+
+    async def _send(self, item: OutboxItem) -> None:
         await self._store.mark_sending(item.id, self._now())
         parts = self._delivery.split(item.text)
         try:

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MIN_LIMIT = 200
+MOST_PARTS = 5  # over that, people get the first part and a file
+WHOLE_REPLY = "answer.md"
+IN_THE_FILE = f"\n\n*The whole answer is in {WHOLE_REPLY}.*"
 _OPENER = re.compile(
     r"^[ \t]{0,12}(?P<marker>`{3,16}|~{3,16})(?P<info>[^`\n]{0,60})$", re.MULTILINE
 )

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from bots.adapter import Adapter, FileSource
-from bots.delivery import OutboxSender
+from bots.delivery import OutboxSender, SenderStore
+from bots.previews import Previewing, Previews
 from engine.delivery import Activity
 from engine.errors import BadRequest
 from engine.hooks import Hook
 from engine.records import Attachment, Turn
-from engine.store import OutboxStore
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +26,22 @@ class Switchboard:
         hook: Hears of deliveries.
     """
 
-    def __init__(self, store: OutboxStore, now: Callable[[], datetime], hook: Hook) -> None:
+    def __init__(self, store: SenderStore, now: Callable[[], datetime], hook: Hook) -> None:
         self._store = store
         self._now = now
         self._hook = hook
         self._senders: dict[str, OutboxSender] = {}
+        self._previews: dict[str, Previews] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.adapters: dict[str, Adapter] = {}
 
     def attach(self, adapter: Adapter) -> OutboxSender:
         """Deliver a platform's replies through this adapter."""
-        sender = OutboxSender(adapter, self._store, self._now, self._hook)
+        previews = None
+        if isinstance(adapter, Previewing):
+            previews = Previews(adapter, self._store, self._now)
+            self._previews[adapter.platform] = previews
+        sender = OutboxSender(adapter, self._store, self._now, self._hook, previews=previews)
         self.adapters[adapter.platform] = adapter
         self._senders[adapter.platform] = sender
         return sender
@@ -53,9 +58,20 @@ class Switchboard:
 
     async def show_activity(self, turn: Turn, activity: Activity) -> None:
         """Pass a sign of life to the platform of the turn."""
-        adapter = self.adapters.get(turn.scope.platform)
+        platform = turn.scope.platform
+        adapter = self.adapters.get(platform)
         if adapter:
             await adapter.show_activity(turn, activity)
+        previews = self._previews.get(platform)
+        if previews and activity == "idle":
+            await previews.end(turn.id)
+            self._senders[platform].wake()  # what came to nothing is taken away
+
+    def show_preview(self, turn: Turn, text: str) -> None:
+        """Show the reply of a turn as far as it is written, where the platform can."""
+        previews = self._previews.get(turn.scope.platform)
+        if previews:
+            previews.show(turn, text)
 
     async def fetch(self, platform: str, attachment: Attachment, limit_bytes: int) -> bytes:
         """Take a file of a message from its platform.

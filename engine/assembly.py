@@ -24,7 +24,7 @@ from engine.store import Store
 from engine.summarizer import Summarizer
 from engine.tokens import TokenCounter
 from engine.tools import Offer, Tool, Toolbox
-from engine.turn import TurnRunner, TurnTools
+from engine.turn import ShowPreview, TurnRunner, TurnTools
 
 _ROOMY_TOKENS = 8192
 
@@ -40,6 +40,7 @@ class EnginePorts:
         show_activity: The platform's sign of life for a turn.
         admits: Whether what a person says is for the bot at all.
         budgets: What may be used at a scope.
+        show_preview: Shows a reply while it is written; None has no answer streamed.
     """
 
     store: Store
@@ -51,6 +52,7 @@ class EnginePorts:
     show_activity: ShowActivity
     admits: Callable[[IncomingEvent], bool] = lambda _: True
     budgets: Callable[[Scope], Budgets] = lambda _: Budgets()
+    show_preview: ShowPreview | None = None
     own_tools: tuple[Tool, ...] = ()
     attach_tools: Callable[[Offer], None] | None = None
 
@@ -111,6 +113,7 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
             now=ports.now,
             zone=zone,
             hook=ports.hook,
+            show_preview=ports.show_preview,
             knowledge=config.knowledge,
         )
     )

@@ -4,7 +4,8 @@ A request is sections plus canonical messages; how they look on the wire is the 
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from engine.hooks import Hook, ModelCalled
@@ -36,6 +37,23 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What is shown of an answer while it is being written: an argument of its first call.
+
+    A later call may yet be refused for what is wrong with an earlier one, and text is no call.
+
+    Attributes:
+        tool: The call's name.
+        argument: A text argument of it, which comes first.
+        show: Called with the argument as far as it has come, again and again.
+    """
+
+    tool: str
+    argument: str
+    show: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """One model call.
 
@@ -48,6 +66,7 @@ class ModelRequest:
         tools: Empty for a plain completion such as a summary.
         only: The one tool to be called now, where an endpoint can hold a model to it without
             another prefix.
+        watch: None when nobody looks on; a model that cannot stream ignores it.
     """
 
     purpose: Literal["turn", "summary", "memory"]
@@ -56,6 +75,7 @@ class ModelRequest:
     tools: tuple[ToolSpec, ...] = ()
     only: str | None = None
     max_output_tokens: int
+    watch: Watch | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ Calls = Literal["native", "json_schema", "text"]
 OutputField = Literal["max_completion_tokens", "max_tokens"]
 
 TEMPERATURE: Final = "temperature"
+STREAM: Final = "stream"
 CALLS: Final[tuple[Calls, ...]] = ("json_schema", "native", "text")
 _OTHER_FIELD: Final[dict[OutputField, OutputField]] = {
     "max_tokens": "max_completion_tokens",
@@ -26,16 +27,20 @@ class Dialect:
             ``max_tokens``, older servers know nothing else.
         steady: Asks for a low temperature where calls are written as text: what small models put
             into memory must not be a matter of luck. Models with native calls keep their own.
+        stream: Has the answer sent as it is written, where somebody looks on.
     """
 
     calls: Calls = "native"
     output_field: OutputField = "max_tokens"
     steady: bool = True
+    stream: bool = True
 
 
-def refused_trait(dialect: Dialect, parameter: str) -> str:
-    """What a refusal is held to be about: the parameter it names, else how calls are made."""
-    return parameter if parameter in {dialect.output_field, TEMPERATURE} else dialect.calls
+def refused_trait(dialect: Dialect, parameter: str, *, streamed: bool) -> str:
+    """What a refusal is held to be about: the parameter it names, streaming, else how calls go."""
+    if parameter in {dialect.output_field, TEMPERATURE}:
+        return parameter
+    return STREAM if streamed and dialect.stream else dialect.calls
 
 
 def other_dialect(
@@ -56,5 +61,9 @@ def other_dialect(
         return None if other in refused else replace(dialect, output_field=other)
     if dialect.steady and TEMPERATURE in refused:
         return replace(dialect, steady=False)
+    if dialect.stream and STREAM in refused:
+        return replace(dialect, stream=False)
     left = [calls for calls in CALLS if calls not in refused]
-    return replace(dialect, calls=left[0]) if left and may_change_calls else None
+    if not left or not may_change_calls:
+        return None
+    return replace(dialect, calls=left[0], stream=True)  # the streaming was not to blame

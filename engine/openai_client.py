@@ -19,8 +19,10 @@ import httpx2
 import openai
 import stamina
 
+from engine.chat_model import Watch
 from engine.config import ModelConfig
 from engine.errors import ContextOverflow, ModelUnavailable
+from engine.streaming import StreamedAnswer
 
 _PROVIDER_URL: Final = "https://api.openai.com/v1"
 _TOO_LATE_SECONDS: Final = 60.0
@@ -89,8 +91,12 @@ class OpenAIClient:
             max_retries=0,
         )
 
-    async def post(self, body: str) -> dict[str, Any]:
+    async def post(self, body: str, watch: Watch | None = None) -> dict[str, Any]:
         """Send JSON text; try again what may pass, within the attempts and the total time.
+
+        Args:
+            body: The request.
+            watch: Is shown what comes, when the body asks for a stream.
 
         Raises:
             Refused: Trying again would not help.
@@ -103,21 +109,18 @@ class OpenAIClient:
                     on=_wait, attempts=self._attempts, timeout=None, wait_initial=0.5, wait_max=8.0
                 ):
                     with attempt:
-                        return await self._post_once(body)
+                        return await self._post_once(body, watch)
         except TimeoutError:
             raise ModelUnavailable(
                 f"The model at {self._url} did not answer within {self._total_seconds:.0f} s."
             ) from None
         raise AssertionError("stamina raises when the attempts are used up")
 
-    async def _post_once(self, body: str) -> dict[str, Any]:
+    async def _post_once(self, body: str, watch: Watch | None) -> dict[str, Any]:
         # Not chat.completions.create: it walks all messages and validates the answer, which takes
         # 8 ms a call with a short queue against 1.4 ms, and hides what a strange server said.
         try:
-            response = await self._sdk.post(
-                "/chat/completions", content=body.encode(), cast_to=httpx2.Response
-            )
-            answer = json.loads(response.text)
+            answer = await (self._streamed(body, watch) if watch else self._whole(body))
         except openai.APIStatusError as error:
             raise self._explain(error) from None
         except openai.APITimeoutError:
@@ -128,9 +131,35 @@ class OpenAIClient:
             ) from None
         except (ValueError, RecursionError):
             raise Trouble(f"The model at {self._url} answered something unreadable.") from None
+        except openai.APIError:  # said in the middle of a stream
+            raise Trouble(f"The model at {self._url} broke its answer off.") from None
         if not isinstance(answer, dict) or not answer.get("choices"):
             raise Trouble(f"The model at {self._url} gave an empty answer.")
         return answer
+
+    async def _whole(self, body: str) -> Any:  # noqa: ANN401 - whatever a server answers
+        response = await self._sdk.post(
+            "/chat/completions", content=body.encode(), cast_to=httpx2.Response
+        )
+        return json.loads(response.text)
+
+    async def _streamed(self, body: str, watch: Watch) -> Any:  # noqa: ANN401 - as above
+        """The answer of a stream, or of a server that does not know streams and sends it whole."""
+        streamed = StreamedAnswer(watch)
+        async with await self._sdk.post(
+            "/chat/completions",
+            content=body.encode(),
+            cast_to=object,
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        ) as stream:
+            if "event-stream" not in stream.response.headers.get("content-type", ""):
+                return json.loads(await stream.response.aread())
+            async for chunk in stream:
+                streamed.add(chunk)
+        if not streamed.finished:  # nobody else would notice
+            raise Trouble(f"The model at {self._url} broke its answer off.")
+        return streamed.body
 
     def _explain(self, error: openai.APIStatusError) -> ModelUnavailable:
         status = error.status_code

@@ -157,8 +157,11 @@ class OpenAIChatModel:
         client = self._client or await self._started()
         dialect, refused = known.dialect, known.refused
         while not isinstance(answer := await self._ask(client, request, model, dialect), Answer):
-            refused |= {refused_trait(dialect, answer.parameter)}
-            may_change = self._may_change(request, answer)
+            if answer.code == _UNKNOWN_MODEL or answer.status not in _REFUSES_TOOLS:
+                raise answer
+            streamed = request.watch is not None
+            refused |= {refused_trait(dialect, answer.parameter, streamed=streamed)}
+            may_change = bool(request.tools) and self._config.tool_mode == "auto"
             other = other_dialect(dialect, refused, may_change_calls=may_change)
             if other is None:
                 raise answer
@@ -173,11 +176,6 @@ class OpenAIChatModel:
             return await self._converse(request, model, known)
         return answer.reply
 
-    def _may_change(self, request: ModelRequest, refusal: "Refused") -> bool:
-        """Whether the refusal may be about tools; a model that is not there has no other side."""
-        may_be_tools = refusal.status in _REFUSES_TOOLS and refusal.code != _UNKNOWN_MODEL
-        return may_be_tools and bool(request.tools) and self._config.tool_mode == "auto"
-
     def _after(self, answer: Answer, dialect: Dialect, refused: frozenset[str]) -> Dialect:
         """The next request's dialect: calls that arrive as text are asked for as JSON."""
         as_text = answer.salvaged or answer.debris
@@ -191,7 +189,8 @@ class OpenAIChatModel:
         from engine.openai_client import Refused
 
         try:
-            body = await client.post(request_body(request, model, dialect))
+            watch = request.watch if dialect.stream else None
+            body = await client.post(request_body(request, model, dialect), watch)
         except Refused as refusal:
             return refusal
         answer = read_answer(body, request, model)

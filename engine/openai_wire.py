@@ -50,6 +50,8 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
     """
     body: Json = {"model": model, dialect.output_field: request.max_output_tokens}
     system, entries = request.system, request.messages
+    if request.watch and dialect.stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
     if request.tools and dialect.calls == "native":
         body |= {"tools": [tool_object(spec) for spec in request.tools], "tool_choice": "auto"}
     if request.tools and dialect.calls != "native":

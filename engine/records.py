@@ -24,7 +24,7 @@ EventKind = Literal[
 ]
 ApprovalState = Literal["pending", "approved", "denied", "done", "expired"]
 TurnState = Literal["queued", "running", "joined", "done", "failed", "cancelled", "refused"]
-OutboxState = Literal["pending", "sending", "sent", "undeliverable"]
+OutboxState = Literal["preview", "pending", "sending", "sent", "undeliverable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -475,6 +475,8 @@ class OutboxItem:
         part_refs: Platform ids of the parts already sent, in order.
         choices: Buttons under it, for whoever is there; their rights decide.
         has_receipt: Whether its turn used or wrote memory so far.
+        preview_ref: Platform id of the message that showed its beginning while it was written;
+            ``""`` when one may have been sent whose id is not known, None without a preview.
     """
 
     id: str
@@ -491,6 +493,7 @@ class OutboxItem:
     part_refs: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
     has_receipt: bool = False
+    preview_ref: str | None = None
     created_at: datetime
 
 

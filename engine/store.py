@@ -17,6 +17,7 @@ from engine.corrections import CorrectionStore
 from engine.imports import Added, Portion
 from engine.kept_choices import ChoiceStore
 from engine.place_settings import PlaceStore
+from engine.previews import PreviewStore
 from engine.receipts import ReceiptStore
 from engine.records import (
     AgentOverview,
@@ -529,6 +530,7 @@ class Store(
     ChangeStore,
     DocumentStore,
     OutboxStore,
+    PreviewStore,
     OperatorStore,
     ImportStore,
     WishStore,

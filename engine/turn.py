@@ -7,12 +7,13 @@ them, so after a crash it goes on where it was.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from ulid import ULID
 
 from engine import notices
-from engine.chat_model import ChatModel, ModelReply, ask
+from engine.chat_model import ChatModel, ModelReply, Watch, ask
 from engine.config import MemoryConfig
 from engine.context_window import ContextWindow, Fitter
 from engine.errors import ContextOverflow, StaleBlock
@@ -41,6 +42,9 @@ from engine.turn_log import (
     is_awaited,
 )
 
+# Called with a turn and its first reply as far as it is written.
+ShowPreview = Callable[[Turn, str], None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnResult:
@@ -67,6 +71,7 @@ class TurnTools:
     now: Callable[[], datetime]
     zone: ZoneInfo
     hook: Hook
+    show_preview: ShowPreview | None = None
     knowledge: tuple[KnowledgeSource, ...] = ()
 
 
@@ -183,17 +188,24 @@ class TurnRunner:
         ready = await self._with.queue.ready(turn.scope, asked=log.asked)
         only = SEND_MESSAGE if log.was_reminded and log.leaves_waiting else None
         try:
-            return ready, await self._call(turn, ready, only)
+            return ready, await self._call(turn, log, ready, only)
         except ContextOverflow:
             ready = await self._with.queue.ready(turn.scope, asked=log.asked, force_flush=True)
-            return ready, await self._call(turn, ready, only)
+            return ready, await self._call(turn, log, ready, only)
 
-    async def _call(self, turn: Turn, ready: Ready, only: str | None) -> ModelReply:
+    async def _call(self, turn: Turn, log: TurnLog, ready: Ready, only: str | None) -> ModelReply:
         agent_id, hook = turn.scope.agent_id, self._with.hook
-        request = replace(ready.request, only=only)
+        request = replace(ready.request, only=only, watch=self._watch(turn, log))
         reply = await ask(self._with.model, request, agent_id, hook)
         self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
         return reply
+
+    def _watch(self, turn: Turn, log: TurnLog) -> Watch | None:
+        """Only what a person waits for is shown: a later reply could overtake the first."""
+        show = self._with.show_preview
+        if show is None or not log.leaves_waiting:
+            return None
+        return Watch(tool=SEND_MESSAGE, argument="message", show=partial(show, turn))
 
     def _tool_context(self, turn: Turn, ready: Ready, log: TurnLog) -> ToolContext:
         return ToolContext(

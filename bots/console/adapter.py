@@ -3,6 +3,7 @@
 import asyncio
 
 from bots.console.screen import Screen
+from bots.previews import PreviewPace
 from bots.typed_commands import typed_form
 from engine.delivery import Activity
 from engine.errors import DeliveryDelayed
@@ -17,6 +18,7 @@ class ConsoleAdapter:
     """
 
     platform = "console"
+    preview_pace = PreviewPace(first_seconds=0.3, between_seconds=0.1)
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -60,6 +62,19 @@ class ConsoleAdapter:
             self.broken.set()
             raise DeliveryDelayed("Nobody reads standard output.") from error
         return f"{item.id}/{number}"
+
+    def can_preview(self, address: str) -> bool:
+        """Everywhere."""
+        return True
+
+    async def preview(self, item: OutboxItem, text: str) -> str:
+        """Show the beginning of a reply; the reply takes its place."""
+        self._screen.preview(text)
+        return item.id
+
+    async def withdraw(self, item: OutboxItem) -> None:
+        """Take the beginning of a reply away."""
+        self._screen.preview("")
 
     async def show_activity(self, turn: Turn, activity: Activity) -> None:
         """A spinner, where there is a terminal."""

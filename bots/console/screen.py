@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine.records import OutboxItem
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.status import Status
 
     from engine.turn import TurnResult
@@ -45,6 +46,10 @@ class Screen(Protocol):
 
     def working(self, active: bool) -> None:
         """Show or end the sign of life."""
+        ...
+
+    def preview(self, text: str) -> None:
+        """Show the beginning of a reply until something else is shown; "" takes it away."""
         ...
 
 
@@ -82,6 +87,9 @@ class PlainScreen:
 
     def working(self, active: bool) -> None:
         """No sign of life in a pipe."""
+
+    def preview(self, text: str) -> None:
+        """A pipe gets whole replies."""
 
 
 class JsonScreen(PlainScreen):
@@ -137,13 +145,17 @@ class JsonScreen(PlainScreen):
 
 
 class RichScreen:
-    """For people at a terminal."""
+    """For people at a terminal.
 
-    def __init__(self) -> None:
+    Args:
+        force_terminal: What to take standard output for; None to find out.
+    """
+
+    def __init__(self, *, force_terminal: bool | None = None) -> None:
         from rich.console import Console
 
-        self._console = Console(highlight=False)
-        self._status: Status | None = None
+        self._console = Console(highlight=False, force_terminal=force_terminal)
+        self._status: Status | Live | None = None
         self._expected: set[str] = set()
 
     async def reply(self, item: OutboxItem, part: str) -> None:
@@ -179,6 +191,22 @@ class RichScreen:
         elif not active and self._status is not None:
             self._status.stop()
             self._status = None
+
+    def preview(self, text: str) -> None:
+        """The end of what is written, in the place of the spinner; it goes like one."""
+        from rich.live import Live
+        from rich.text import Text
+
+        if not text:
+            self.working(active=False)
+            return
+        if not isinstance(self._status, Live):
+            self.working(active=False)
+            self._status = Live(console=self._console, transient=True, auto_refresh=False)
+            self._status.start()
+        shown = Text(text, style="cyan").wrap(self._console, self._console.width)
+        rows = max(1, self._console.height - 2)
+        self._status.update(Text("\n").join(shown[-rows:]), refresh=True)
 
     def _markdown(self, text: str) -> None:
         from rich.markdown import Markdown

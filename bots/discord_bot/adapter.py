@@ -1,6 +1,7 @@
 """Discord as one platform of the bot: lifecycle, and the deliveries out."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,12 @@ from discord.http import Route
 from yarl import URL
 
 from bots.adapter import CommandRunner, CommandSpec, Inbox
+from bots.discord_bot import previews
 from bots.discord_bot.activity import TypingSigns, mark_waiting
 from bots.discord_bot.attachments import fetch_attachment
 from bots.discord_bot.client import MembotClient
 from bots.discord_bot.outbound import channel_of, send_part
-from bots.discord_bot.render import parts_of
+from bots.discord_bot.render import reply_parts
 from bots.discord_bot.threads import EngagedThreads
 from bots.places import Places
 from bots.waiting_marks import WaitingMarks
@@ -51,6 +53,7 @@ class DiscordAdapter:
     """
 
     platform = "discord"
+    preview_pace = previews.PACE
 
     def __init__(  # noqa: PLR0913 - each is a thing of its own
         self,
@@ -129,7 +132,7 @@ class DiscordAdapter:
 
     def split(self, text: str) -> list[str]:
         """Parts of at most 2,000 characters, as Discord shows them."""
-        return parts_of(text)
+        return reply_parts(text)
 
     async def send(self, item: OutboxItem, part: str, number: int) -> str:
         """Send one part as a reply to the message it answers; the id of the new message.
@@ -138,15 +141,36 @@ class DiscordAdapter:
             DeliveryDelayed: Worth another try later.
             DeliveryRefused: Never will be.
         """
-        client = self._logged_in()
-        if client is None:
-            raise DeliveryDelayed("Discord is not connected.")
-        reference = await send_part(client, item, part, number)
+        client = self._connected_client()
+        reference = None
+        if number == 0 and item.preview_ref is not None:
+            reference = await previews.become(client, item, part)
+        reference = reference or await send_part(client, item, part, number)
         channel = channel_of(item.address)
         if channel is not None:
             self._threads.engage(channel)
             self._typing.interrupted(channel)
         return reference
+
+    def can_preview(self, address: str) -> bool:
+        """Where a message is answered, by which a lost preview is found again."""
+        return channel_of(address) is not None and "message" in json.loads(address)
+
+    async def preview(self, item: OutboxItem, text: str) -> str:
+        """Show the beginning of a reply in one message; its id.
+
+        Raises:
+            DeliveryError: Discord does not take it.
+        """
+        return await previews.show(self._connected_client(), item, text)
+
+    async def withdraw(self, item: OutboxItem) -> None:
+        """Take the beginning of a reply away.
+
+        Raises:
+            DeliveryDelayed: Discord cannot be asked now.
+        """
+        await previews.withdraw(self._connected_client(), item)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
         """Download a file of a message.
@@ -168,6 +192,12 @@ class DiscordAdapter:
         else:
             self._typing.stop(turn.id)
         await self._waiting.goes_on(turn)
+
+    def _connected_client(self) -> MembotClient:
+        client = self._logged_in()
+        if client is None:
+            raise DeliveryDelayed("Discord is not connected.")
+        return client
 
     def _logged_in(self) -> MembotClient | None:
         client = self._client

@@ -8,10 +8,10 @@ import discord
 from bots.adapter import AnswerFile, CommandAnswer
 from bots.discord_bot.confirmations import Button
 from bots.discord_bot.render import parts_of
+from bots.replies import MOST_PARTS, WHOLE_REPLY
 from bots.texts import text
 
 Interaction = discord.Interaction[discord.Client]
-_MOST_PARTS = 5
 _LABEL_CHARS = 80  # Discord's limit
 
 
@@ -38,8 +38,8 @@ def fitting(answer: CommandAnswer, shown: str) -> tuple[list[str], list[discord.
     """What is shown of an answer, in parts; of a very long one the first part and a file."""
     parts = parts_of(shown)
     files = [] if answer.file is None else [_upload(answer.file)]
-    if len(parts) > _MOST_PARTS:
-        whole = AnswerFile(name="answer.md", content=answer.text.encode())
+    if len(parts) > MOST_PARTS:
+        whole = AnswerFile(name=WHOLE_REPLY, content=answer.text.encode())
         return parts[:1], [_upload(whole), *files]
     return parts, files
 

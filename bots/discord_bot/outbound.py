@@ -1,6 +1,7 @@
 """One part of a reply as one Discord message, and Discord's refusals sorted: later or never."""
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ import discord
 
 from bots.discord_bot.answers import drawn, view_of
 from bots.discord_bot.confirmations import ANYONE, Asked, Button
+from bots.discord_bot.render import is_too_long
+from bots.replies import WHOLE_REPLY
 from engine.errors import DeliveryDelayed, DeliveryRefused
 from engine.records import OutboxItem
 
@@ -41,10 +44,11 @@ async def send_part(client: discord.Client, item: OutboxItem, part: str, number:
         message = await channel.send(
             part,
             nonce=nonce_of(item, number),
-            reference=_reference(item, number),  # type: ignore[arg-type] # None is its default
-            allowed_mentions=_allowed_mentions(item),
+            reference=None if number else reference_of(item),  # type: ignore[arg-type]
+            allowed_mentions=allowed_mentions(item),
             suppress_embeds=True,
-            view=view_of(_buttons(item)),  # type: ignore[arg-type] # None is its default
+            view=buttons_of(item),  # type: ignore[arg-type] # None is its default
+            files=attached(item),
         )
     return str(message.id)
 
@@ -95,9 +99,17 @@ def _retry_after(refused: discord.HTTPException) -> float | None:
         return None
 
 
-def _reference(item: OutboxItem, number: int) -> discord.MessageReference | None:
+def attached(item: OutboxItem) -> list[discord.File]:
+    """The whole reply as a file, where it is too long for messages."""
+    if not is_too_long(item.text):
+        return []
+    return [discord.File(io.BytesIO(item.text.encode()), filename=WHOLE_REPLY)]
+
+
+def reference_of(item: OutboxItem) -> discord.MessageReference | None:
+    """The message that is answered."""
     address = json.loads(item.address)
-    if number or "message" not in address:
+    if "message" not in address:
         return None
     return discord.MessageReference(
         message_id=int(address["message"]),
@@ -106,15 +118,19 @@ def _reference(item: OutboxItem, number: int) -> discord.MessageReference | None
     )
 
 
-def _buttons(item: OutboxItem) -> list[discord.ui.Button[discord.ui.View]]:
+def buttons_of(item: OutboxItem) -> discord.ui.View | None:
     """For whoever is there; one whose command does not fit would not outlive a restart."""
     made = [(choice, Button.of(Asked.by(choice), ANYONE)) for choice in item.choices]
-    return [
-        drawn(choice.label, button, danger=choice.danger) for choice, button in made if button.fits
-    ]
+    return view_of(
+        [
+            drawn(choice.label, button, danger=choice.danger)
+            for choice, button in made
+            if button.fits
+        ]
+    )
 
 
-def _allowed_mentions(item: OutboxItem) -> discord.AllowedMentions:
+def allowed_mentions(item: OutboxItem) -> discord.AllowedMentions:
     """Nobody but the person answered, whatever the model wrote."""
     allowed = discord.AllowedMentions.none()
     allowed.replied_user = True

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from bots.replies import split_markdown, without_mass_pings
+from bots.replies import IN_THE_FILE, MOST_PARTS, split_markdown, without_mass_pings
 
 PART_CHARS = 2000
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
@@ -16,6 +16,24 @@ _CELL_EDGE = re.compile(r"(?<!\\)\|")
 def parts_of(markdown: str) -> list[str]:
     """The parts that Discord takes, in order, as Discord shows them."""
     return split_markdown(without_mass_pings(rendered(markdown)), PART_CHARS)
+
+
+def reply_parts(markdown: str) -> list[str]:
+    """The parts of a reply; of one that takes too many, the first, with which a file comes."""
+    if not is_too_long(markdown):
+        return parts_of(markdown)
+    return [first_part(markdown, len(IN_THE_FILE)) + IN_THE_FILE]
+
+
+def is_too_long(markdown: str) -> bool:
+    """Whether a reply takes so many parts that people would rather have a file."""
+    return len(markdown) > PART_CHARS and len(parts_of(markdown)) > MOST_PARTS
+
+
+def first_part(markdown: str, room_chars: int) -> str:
+    """The first part, with room for something after it; ``""`` when there is nothing to see."""
+    parts = split_markdown(without_mass_pings(rendered(markdown)), PART_CHARS - room_chars)
+    return parts[0] if parts else ""
 
 
 def rendered(markdown: str) -> str:

@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.adapter import CommandRunner, CommandSpec, Inbox
 from bots.places import Places
+from bots.previews import PreviewPace
 from bots.slack_bot.activity import Activity, mark_waiting
 from bots.slack_bot.address import address_from
 from bots.slack_bot.answers import CANCEL, CHOICE, CONFIRM, Answers
@@ -29,9 +30,10 @@ from bots.slack_bot.identity import Identity, identify
 from bots.slack_bot.inbound import Inbound
 from bots.slack_bot.outbound import Outbound
 from bots.slack_bot.quiet import library_logger, without_words
-from bots.slack_bot.render import split_text
+from bots.slack_bot.render import reply_parts
 from bots.slack_bot.socket_mode import SocketMode
 from bots.slack_bot.stop import StopSigns
+from bots.slack_bot.streams import PACE, Streams
 from bots.slack_bot.threads import Threads
 from bots.waiting_marks import WaitingMarks
 from engine.delivery import Activity as Sign
@@ -66,6 +68,7 @@ class SlackAdapter:
     api_base_url: str | None = None
     ping_interval_seconds: float = 5.0
     platform: str = field(default="slack", init=False)
+    preview_pace: PreviewPace = field(default=PACE, init=False)
     _me: Identity | None = field(default=None, init=False)
     _calls: SlackCalls = field(init=False)
     _background: Background = field(init=False)
@@ -75,6 +78,7 @@ class SlackAdapter:
     _outbound: Outbound = field(init=False)
     _stop: StopSigns = field(init=False)
     _waiting: WaitingMarks = field(init=False)
+    _streams: Streams = field(init=False)
     _app: AsyncApp = field(init=False)
     _socket: SocketMode | None = field(default=None, init=False)
 
@@ -143,7 +147,7 @@ class SlackAdapter:
 
     def split(self, text: str) -> list[str]:
         """Cut a reply into messages of at most 12,000 characters."""
-        return split_text(text)
+        return reply_parts(text)
 
     async def send(self, item: OutboxItem, part: str, number: int) -> str:
         """Post one part of a reply.
@@ -153,6 +157,26 @@ class SlackAdapter:
             DeliveryRefused: Slack never will.
         """
         return await self._outbound.send(item, part, number)
+
+    def can_preview(self, address: str) -> bool:
+        """In threads: Slack streams nowhere else."""
+        return address_from(address).thread_ts is not None
+
+    async def preview(self, item: OutboxItem, text: str) -> str:
+        """Stream the beginning of a reply.
+
+        Raises:
+            DeliveryError: The stream cannot grow to that.
+        """
+        return await self._streams.show(item, text)
+
+    async def withdraw(self, item: OutboxItem) -> None:
+        """Take the beginning of a reply away.
+
+        Raises:
+            DeliveryDelayed: Slack cannot be asked now.
+        """
+        await self._streams.withdraw(item)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
         """Download a file of a message.
@@ -188,10 +212,11 @@ class SlackAdapter:
             background=self._background,
         )
         self._commands = Commands(surface)
-        self._outbound = Outbound(self._calls, threads)
         self._inbound = Inbound(
             self.inbox, directory, threads, self._activity, self._commands, self.places
         )
+        self._streams = Streams(self._calls)
+        self._outbound = Outbound(self._calls, threads, self._streams)
 
     def _bolt(self) -> AsyncApp:
         app = AsyncApp(

@@ -115,8 +115,18 @@ class SlackCalls:
     async def send_file(self, user: str, file: AnswerFile) -> None:
         """Upload a file into the direct messages with a person."""
         opened = await self.post("conversations.open", {"users": user})
+        await self.upload(file, opened["channel"]["id"])
+
+    async def upload(
+        self, file: AnswerFile, channel: str, thread_ts: str | None = None, words: str | None = None
+    ) -> None:
+        """Upload a file into a channel or thread, with a few words to it."""
         upload = self._ready().files_upload_v2(
-            channel=opened["channel"]["id"], filename=file.name, content=file.content
+            channel=channel,
+            filename=file.name,
+            content=file.content,
+            thread_ts=thread_ts,
+            initial_comment=words,
         )
         await self.attempt(upload)
 

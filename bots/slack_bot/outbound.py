@@ -3,40 +3,56 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bots.adapter import AnswerFile
+from bots.replies import WHOLE_REPLY
 from bots.slack_bot.address import Address, address_from
 from bots.slack_bot.answers import FALLBACK_CHARS, Asker, row_for_anyone
 from bots.slack_bot.calls import SlackCalls
-from bots.slack_bot.render import without_pings
+from bots.slack_bot.render import is_too_long, without_pings
+from bots.slack_bot.streams import Streams, mark
 from bots.slack_bot.threads import Threads
 from engine.choices import Choice
 from engine.records import OutboxItem
-
-EVENT_TYPE = "membot_reply"
 
 
 class Outbound:
     """Posts replies as Slack Markdown, without pings and link previews."""
 
-    def __init__(self, calls: SlackCalls, threads: Threads) -> None:
+    def __init__(self, calls: SlackCalls, threads: Threads, streams: Streams) -> None:
         self._calls = calls
         self._threads = threads
+        self._streams = streams
 
     async def send(self, item: OutboxItem, part: str, number: int) -> str:
         """Post one part; ``channel/ts`` of it, since ``ts`` is unique only in its channel."""
         address = address_from(item.address)
+        if address.thread_ts:
+            self._threads.join(address.channel, address.thread_ts)
+        if number == 0 and item.preview_ref is not None:
+            content = _content(without_pings(part), item.choices, address)
+            shown_in = await self._streams.become(item, content)
+            if shown_in:
+                return shown_in
+        if number and is_too_long(item.text):
+            return await self._upload(item, part, address)
+        return await self._post(item, part, number, address)
+
+    async def _upload(self, item: OutboxItem, words: str, address: Address) -> str:
+        """The whole reply as a file, with words of its own; what follows its first part."""
+        file = AnswerFile(name=WHOLE_REPLY, content=item.text.encode())
+        await self._calls.upload(file, address.channel, address.thread_ts, words)
+        return f"{address.channel}/{file.name}"
+
+    async def _post(self, item: OutboxItem, part: str, number: int, address: Address) -> str:
         body = {
             "channel": address.channel,
             **_content(without_pings(part), item.choices, address),
             "unfurl_links": False,
             "unfurl_media": False,
-            "metadata": {
-                "event_type": EVENT_TYPE,
-                "event_payload": {"nonce": item.nonce, "part": number},
-            },
+            **mark(item, number),
         }
         if address.thread_ts:
             body["thread_ts"] = address.thread_ts
-            self._threads.join(address.channel, address.thread_ts)
         answer = await self._calls.post("chat.postMessage", body)
         return f"{address.channel}/{answer['ts']}"
 

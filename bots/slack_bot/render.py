@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bots.replies import split_markdown
+from bots.replies import IN_THE_FILE, MOST_PARTS, split_markdown
 from bots.routing import clean_name
 
 PART_CHARS = 12_000
@@ -77,3 +77,13 @@ def _link(target: str, label: str) -> str:
 def split_text(text: str) -> list[str]:
     """Cut Markdown into parts that Slack takes, pings broken first."""
     return split_markdown(without_pings(text), PART_CHARS)
+
+
+def reply_parts(text: str) -> list[str]:
+    """The parts of a reply; of one that takes too many, the first and the words to its file."""
+    return [split_text(text)[0], IN_THE_FILE.strip()] if is_too_long(text) else split_text(text)
+
+
+def is_too_long(text: str) -> bool:
+    """Whether a reply takes so many parts that people would rather have a file."""
+    return len(text) > PART_CHARS and len(split_text(text)) > MOST_PARTS

@@ -114,8 +114,7 @@ class Outbox:
 
     async def postpone(self, item_id: str, until: datetime, reason: str) -> None:
         """Leave the item waiting until a time; counts an attempt."""
-        changes = {"state": "pending", "due": to_text(until), "reason": reason, "attempts": 1}
-        await self._database.write(lambda c: outbox.set_state(c, item_id, changes))
+        await self._database.write(lambda c: outbox.postpone(c, item_id, until, reason))
 
     async def give_up(self, item_id: str, reason: str, at: datetime) -> None:
         """Mark the item undeliverable; ``doctor`` shows it."""

@@ -16,6 +16,7 @@ from storage.sqlite.tables import (
     BUDGETS,
     MEMORY_AGENT,
     OUTBOX_CHOICES,
+    PREVIEWS,
     TABLES,
     TIMED_EVENTS,
 )
@@ -101,6 +102,13 @@ def wishes_of_people(db: sqlite_utils.Database) -> None:
 def corrections(db: sqlite_utils.Database) -> None:
     """What people pin and change themselves, the cards they carry, buttons that hold much."""
     for statement in CORRECTION_TABLES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def previews(db: sqlite_utils.Database) -> None:
+    """Replies that are shown while they are written."""
+    for statement in PREVIEWS:
         db.conn.execute(statement)
 
 

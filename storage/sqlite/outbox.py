@@ -15,7 +15,18 @@ from engine.records import OutboxItem, Reply, Scope
 from storage.sqlite.accounts import scope_of
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["Destination", "add", "add_part", "due", "next_time", "set_state"]
+__all__ = [
+    "Destination",
+    "add",
+    "add_part",
+    "choices_of",
+    "due",
+    "insert",
+    "item_of",
+    "next_time",
+    "postpone",
+    "set_state",
+]
 
 _NONCE_CHARS = 20  # leaves room for a part's number within Discord's 25
 
@@ -27,60 +38,74 @@ def add(
     connection: sqlite3.Connection, to: Destination, replies: Iterable[Reply], at: datetime
 ) -> None:
     """Put replies in the outbox, in their order."""
-    turn_id, scope, place, address = to
-    now = to_text(at)
     for reply in replies:
-        item_id = str(ULID.from_datetime(at))
-        connection.execute(
-            "INSERT INTO outbox (id, turn_id, tenant, agent_id, conversation_id, speaker, "
-            "audience, platform, place, address, text, kind, choices, due, nonce, created_at, "
-            "updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                item_id,
-                turn_id,
-                scope.tenant,
-                scope.agent_id,
-                scope.conversation_id,
-                scope.speaker,
-                scope.audience,
-                scope.platform,
-                place,
-                address,
-                reply.text,
-                reply.kind,
-                json.dumps([asdict(choice) for choice in reply.choices], ensure_ascii=False),
-                now,
-                item_id[-_NONCE_CHARS:],
-                now,
-                now,
-            ),
-        )
+        insert(connection, to, reply, at)
 
 
-_FIRST_OF_PLACES = (
+def insert(connection: sqlite3.Connection, to: Destination, reply: Reply, at: datetime) -> str:
+    """Put one reply in the outbox; its id."""
+    turn_id, scope, place, address = to
+    now, item_id = to_text(at), str(ULID.from_datetime(at))
+    connection.execute(
+        "INSERT INTO outbox (id, turn_id, tenant, agent_id, conversation_id, speaker, "
+        "audience, platform, place, address, text, kind, choices, due, nonce, created_at, "
+        "updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            item_id,
+            turn_id,
+            scope.tenant,
+            scope.agent_id,
+            scope.conversation_id,
+            scope.speaker,
+            scope.audience,
+            scope.platform,
+            place,
+            address,
+            reply.text,
+            reply.kind,
+            choices_of(reply),
+            now,
+            item_id[-_NONCE_CHARS:],
+            now,
+            now,
+        ),
+    )
+    return item_id
+
+
+def choices_of(reply: Reply) -> str:
+    """The buttons of a reply as they are stored."""
+    return json.dumps([asdict(choice) for choice in reply.choices], ensure_ascii=False)
+
+
+_OPEN = "('pending', 'sending', 'preview')"
+# A preview whose turn has ended without a reply is to be taken away.
+_NEXT_OF_PLACES = (
     "(SELECT min(seq) FROM outbox WHERE platform = :platform "
-    "AND state IN ('pending', 'sending') GROUP BY place)"
+    "AND state IN ('pending', 'sending') GROUP BY place "
+    "UNION SELECT seq FROM outbox WHERE platform = :platform AND state = 'preview' "
+    "AND turn_id NOT IN (SELECT id FROM turns WHERE state IN ('queued', 'running')))"
 )
 
 
 def due(
     connection: sqlite3.Connection, platform: str, at: datetime, limit: int
 ) -> list[OutboxItem]:
-    """The first open item of each place whose time has come, oldest first."""
+    """The first open item of each place whose time has come, oldest first; and lost previews."""
     rows = connection.execute(
         "SELECT *, (SELECT t.has_receipt FROM turns AS t WHERE t.id = outbox.turn_id) "  # noqa: S608 - a constant
-        f"AS has_receipt FROM outbox WHERE seq IN {_FIRST_OF_PLACES} "
+        f"AS has_receipt FROM outbox WHERE seq IN {_NEXT_OF_PLACES} "
         "AND due <= :at ORDER BY seq LIMIT :limit",
         {"platform": platform, "at": to_text(at), "limit": limit},
     )
-    return [_item(row) for row in rows]
+    return [item_of(row) for row in rows]
 
 
 def next_time(connection: sqlite3.Connection, platform: str, at: datetime) -> datetime | None:
     """When the earliest item that is not due yet will be."""
     row = connection.execute(
-        f"SELECT min(due) FROM outbox WHERE seq IN {_FIRST_OF_PLACES} "  # noqa: S608 - a constant
-        "AND state = 'pending' AND due > :at",
+        f"SELECT min(due) FROM outbox WHERE seq IN {_NEXT_OF_PLACES} "  # noqa: S608 - a constant
+        "AND state IN ('pending', 'preview') AND due > :at",
         {"platform": platform, "at": to_text(at)},
     ).fetchone()
     return from_text(row[0]) if row[0] else None
@@ -98,11 +123,19 @@ def set_state(connection: sqlite3.Connection, item_id: str, changes: dict[str, A
     ]
     changed = connection.execute(
         f"UPDATE outbox SET {', '.join(columns)} WHERE id = :id "  # noqa: S608 - our own names
-        "AND state IN ('pending', 'sending')",
+        f"AND state IN {_OPEN}",
         {**changes, "id": item_id},
     )
     if changed.rowcount == 0:
         raise StaleTurn("The reply is no longer waiting.")
+
+
+def postpone(connection: sqlite3.Connection, item_id: str, until: datetime, reason: str) -> None:
+    """Leave an open item waiting until a time; counts an attempt."""
+    set_state(connection, item_id, {"due": to_text(until), "reason": reason, "attempts": 1})
+    connection.execute(
+        "UPDATE outbox SET state = 'pending' WHERE id = ? AND state = 'sending'", (item_id,)
+    )
 
 
 def add_part(connection: sqlite3.Connection, item_id: str, reference: str) -> None:
@@ -112,7 +145,8 @@ def add_part(connection: sqlite3.Connection, item_id: str, reference: str) -> No
     set_state(connection, item_id, {"part_refs": json.dumps(parts)})
 
 
-def _item(row: Any) -> OutboxItem:  # noqa: ANN401 - a row of any query
+def item_of(row: Any) -> OutboxItem:  # noqa: ANN401 - a row of any query
+    """The item a row holds."""
     scope = scope_of(row)
     return OutboxItem(
         id=row["id"],
@@ -129,5 +163,6 @@ def _item(row: Any) -> OutboxItem:  # noqa: ANN401 - a row of any query
         part_refs=tuple(json.loads(row["part_refs"])),
         choices=tuple(Choice(**choice) for choice in json.loads(row["choices"])),
         has_receipt=bool(row["has_receipt"]),
+        preview_ref=row["preview_ref"],
         created_at=from_text(row["created_at"]),
     )

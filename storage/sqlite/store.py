@@ -20,6 +20,7 @@ from storage.sqlite.keeping import Keeping
 from storage.sqlite.loading import Loading
 from storage.sqlite.operating import Operating
 from storage.sqlite.placing import Placing
+from storage.sqlite.previews import Previewing
 from storage.sqlite.reading import Memories
 from storage.sqlite.recall_index import RecallIndex
 from storage.sqlite.receipting import Receipting
@@ -43,6 +44,7 @@ class SqliteStore(
     Retaining,
     Correcting,
     Outbox,
+    Previewing,
     Operating,
     Keeping,
     Importing,

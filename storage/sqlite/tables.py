@@ -4,7 +4,15 @@ Keys of agents, conversations, principals and tenants are the names people use
 (``slack:T1/channel/C2``); rows have ULIDs; ``seq`` is the order of storage.
 """
 
-__all__ = ["APPROVALS", "BUDGETS", "MEMORY_AGENT", "OUTBOX_CHOICES", "TABLES", "TIMED_EVENTS"]
+__all__ = [
+    "APPROVALS",
+    "BUDGETS",
+    "MEMORY_AGENT",
+    "OUTBOX_CHOICES",
+    "PREVIEWS",
+    "TABLES",
+    "TIMED_EVENTS",
+]
 
 TABLES = (
     """CREATE TABLE tenants (
@@ -318,3 +326,8 @@ BUDGETS = (
 )
 
 OUTBOX_CHOICES = ("ALTER TABLE outbox ADD COLUMN choices TEXT NOT NULL DEFAULT '[]'",)
+
+PREVIEWS = (
+    "ALTER TABLE outbox ADD COLUMN preview_ref TEXT",
+    "CREATE INDEX outbox_previews ON outbox (platform) WHERE state = 'preview'",
+)

@@ -16,6 +16,7 @@ from storage.sqlite import (
     messages,
     outbox,
     passages,
+    previews,
     schedules,
     summaries,
     turn_rows,
@@ -208,7 +209,7 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
         accounts.refresh_shown_counts(connection, scope.agent_id)
     schedules.add(connection, step.schedules)
     schedules.cancel(connection, scope, step.cancelled_schedules)
-    outbox.add(connection, (turn.id, scope, turn.place, turn.address), step.replies, step.at)
+    previews.speak(connection, turn, step.replies, step.at)
     _add_approvals(connection, step.approvals)
     _add_uses(connection, step)
     ledger.add_usage(connection, scope, step.usage, step.at)

@@ -26,6 +26,7 @@ class Rig:
         self.commits = 0
         self.budgets = Budgets()
         self.admits = lambda event: True
+        self.previews = []
         self.own_tools = ()
         self.attach_tools = None
         self.start_engine()
@@ -41,6 +42,7 @@ class Rig:
             show_activity=self._show,
             admits=self.admits,
             budgets=lambda scope: self.budgets,
+            show_preview=self._preview,
             own_tools=self.own_tools,
             attach_tools=self.attach_tools,
         )
@@ -48,6 +50,9 @@ class Rig:
 
     def _committed(self):
         self.commits += 1
+
+    def _preview(self, turn, text):
+        self.previews.append((turn.id, text))
 
     async def _show(self, turn, activity):
         self.happened.append((turn.id, activity))

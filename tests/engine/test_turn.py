@@ -404,3 +404,35 @@ class TestRepetition:
         assert (await rig.block("human")).value == "Plays chess."
         reminder = json.loads(json.loads(rig.model.requests[2].messages[-1])["content"])
         assert "send_message" in reminder["message"]
+
+
+def writing(*texts):
+    """A model that is seen writing these, the last of which it sends."""
+
+    def reply(request):
+        for text in texts:
+            if request.watch:
+                request.watch.show(text)
+        return call("send_message", message=texts[-1])
+
+    return reply
+
+
+class TestPreviews:
+    async def test_show_the_reply_that_a_person_waits_for(self, rig):
+        rig.script(writing("Hel", "Hello"))
+        result = await rig.say()
+        assert rig.previews == [(result.turn_id, "Hel"), (result.turn_id, "Hello")]
+        assert result.replies == ("Hello",)
+
+    async def test_never_a_second_reply(self, rig):
+        rig.script(
+            calls(
+                ("send_message", {"message": "First."}),
+                ("conversation_search", {"query": "x", "request_heartbeat": True}),
+            ),
+            writing("Second."),
+        )
+        result = await rig.say()
+        assert result.replies == ("First.", "Second.")
+        assert rig.previews == []

@@ -144,8 +144,8 @@ class TestNonces:
 
 class TestParts:
     def test_have_at_most_two_thousand_characters(self, adapter):
-        parts = adapter.split("A sentence of words. " * 500)
-        assert len(parts) == 6
+        parts = adapter.split("A sentence of words. " * 400)
+        assert len(parts) == 5
         assert all(len(part) <= 2000 for part in parts)
 
     @pytest.mark.behaviour("how.parts", "discord")
@@ -155,6 +155,83 @@ class TestParts:
         for number, part in enumerate(parts):
             await adapter.send(item, part, number)
         assert [message.content for message in general.history()] == parts
+
+
+class TestVeryLongReplies:
+    TEXT = "A sentence of words. " * 600
+
+    @pytest.mark.behaviour("how.long-file", "discord")
+    async def test_are_a_first_part_and_a_file(self, general, adapter):
+        [part] = adapter.split(self.TEXT)
+        assert len(part) <= 2000
+        assert part.endswith("*The whole answer is in answer.md.*")
+        await adapter.send(make_item(general.id, text=self.TEXT), part, 0)
+        [file] = general.last_message.attachments
+        assert file.filename == "answer.md"
+        assert file.size == len(self.TEXT)
+
+    async def test_take_the_place_of_their_preview(self, general, ada, me, inbox, adapter):
+        await ada.send(general, f"{me} hi")
+        item = item_for(inbox.events[0], self.TEXT)
+        shown = await adapter.preview(item, "A sentence")
+        [part] = adapter.split(self.TEXT)
+        await adapter.send(replace(item, preview_ref=shown), part, 0)
+        assert len(general.history()) == 2
+        assert [file.filename for file in general.last_message.attachments] == ["answer.md"]
+
+
+@pytest.fixture
+async def item(general, ada, me, inbox, adapter):
+    """A reply to a message of Ada's."""
+    await ada.send(general, f"{me} hi")
+    return item_for(inbox.events[0])
+
+
+@pytest.mark.behaviour("how.streaming", "discord")
+class TestPreviews:
+    async def test_are_one_message_that_becomes_the_reply(self, general, adapter, item):
+        shown = await adapter.preview(item, "Hel")
+        known = replace(item, preview_ref=shown)
+        assert general.last_message.content == "Hel ▌"
+        assert await adapter.preview(known, "Hello, @everyone") == shown
+        assert general.last_message.content == "Hello, @\u200beveryone ▌"
+        assert await adapter.send(known, "Hello, Ada", 0) == shown
+        assert general.last_message.content == "Hello, Ada"
+        assert len(general.history()) == 2
+
+    async def test_show_the_first_part_of_a_long_reply(self, general, adapter, item):
+        await adapter.preview(item, "A sentence of words. " * 500)
+        assert len(general.last_message.content) <= 2000
+
+    async def test_ping_and_preview_links_no_more_than_a_reply(self, simcord_env, adapter, item):
+        await adapter.preview(item, "<@&1> https://example.org")
+        body = posted(simcord_env)[-1]
+        assert body["allowed_mentions"]["parse"] == []
+        assert body["flags"] == 4
+
+    async def test_whose_id_was_never_noted_are_found_again(self, general, adapter, item):
+        await adapter.preview(item, "Hel")
+        lost = replace(item, preview_ref="")
+        for _ in range(2):  # the answer to the first try may be lost as well
+            await adapter.send(lost, "Hello, Ada", 0)
+        assert [message.content for message in general.history()][1:] == ["Hello, Ada"]
+
+    async def test_that_somebody_took_away_are_replaced(self, simcord_env, general, adapter, item):
+        simcord_env.inject_error("PATCH", "/channels/*/messages/*", status=404)
+        known = replace(item, preview_ref=await adapter.preview(item, "Hel"))
+        await adapter.send(known, "Hello, Ada", 0)
+        assert general.last_message.content == "Hello, Ada"
+        assert len(general.history()) == 3
+
+    @pytest.mark.parametrize("noted", [True, False])
+    async def test_go_when_there_is_no_reply(self, general, adapter, item, noted):
+        shown = await adapter.preview(item, "Hel")
+        await adapter.withdraw(replace(item, preview_ref=shown if noted else ""))
+        assert len(general.history()) == 1
+
+    async def test_need_a_message_to_answer(self, adapter, item, general):
+        assert adapter.can_preview(item.address)
+        assert not adapter.can_preview(make_item(general.id).address)
 
 
 class TestRefusals:

@@ -115,6 +115,99 @@ class TestChoices:
         assert bot.runner.requests == []
 
 
+@pytest.mark.behaviour("how.streaming", "slack")
+class TestStreams:
+    def texts(self, slack):
+        return [message["text"] for message in slack.shown.values()]
+
+    async def begun(self, bot, event):
+        """A reply of which two words are to be seen."""
+        item = an_item(event, "one two three")
+        return replace(item, preview_ref=await bot.adapter.preview(item, "one two th"))
+
+    async def test_grow_by_whole_words_and_end_as_the_reply(self, bot, slack, room_event):
+        item = await self.begun(bot, room_event)
+        assert self.texts(slack) == ["one two "]
+        assert await bot.adapter.preview(item, "one two three fo") == item.preview_ref
+        assert self.texts(slack) == ["one two three "]
+        reply = "one two three four"
+        assert await bot.adapter.send(item, reply, 0) == item.preview_ref
+        assert self.texts(slack) == [reply]
+        assert slack.posted == []
+        assert not slack.live_streams
+        [start] = slack.params("chat.startStream")
+        assert (start["recipient_user_id"], start["recipient_team_id"]) == ("U1", TEAM)
+
+    async def test_never_spell_a_ping_in_pieces(self, bot, slack, room_event):
+        item = an_item(room_event)
+        item = replace(item, preview_ref=await bot.adapter.preview(item, "hi @chan"))
+        await bot.adapter.preview(item, "hi @channel now")
+        assert self.texts(slack) == ["hi @\u200bchannel "]
+
+    @pytest.mark.behaviour("how.stream-fallback", "slack")
+    async def test_that_ended_by_themselves_are_changed_into_the_reply(
+        self, bot, slack, room_event
+    ):
+        item = await self.begun(bot, room_event)
+        slack.live_streams.clear()
+        with pytest.raises(DeliveryRefused):
+            await bot.adapter.preview(item, "one two three four")
+        await bot.adapter.send(item, "one two three four", 0)
+        assert self.texts(slack) == ["one two three four"]
+
+    @pytest.mark.behaviour("how.stream-fallback", "slack")
+    async def test_that_became_another_text_are_changed_into_it(self, bot, slack, room_event):
+        item = await self.begun(bot, room_event)
+        await bot.adapter.send(item, "something else", 0)
+        assert self.texts(slack) == ["something else"]
+
+    @pytest.mark.behaviour("how.stream-fallback", "slack")
+    async def test_that_cannot_be_changed_are_replaced(self, bot, slack, room_event):
+        item = await self.begun(bot, room_event)
+        slack.fail("chat.update", Fault(error="msg_too_long"))
+        await bot.adapter.send(item, "something else", 0)
+        assert self.texts(slack) == ["something else"]
+        assert len(slack.posted) == 1
+
+    @pytest.mark.parametrize("method", ["chat.stopStream", "chat.update"])
+    async def test_whose_end_was_not_answered_end_once(self, bot, slack, room_event, method):
+        item = await self.begun(bot, room_event)
+        reply = "one two three" if method == "chat.stopStream" else "something else"
+        slack.fail(method, Fault(lost=True))
+        with pytest.raises(DeliveryDelayed):
+            await bot.adapter.send(item, reply, 0)
+        await bot.adapter.send(item, reply, 0)
+        assert self.texts(slack) == [reply]
+
+    async def test_of_an_earlier_process_are_found_again(self, make_bot, bot, slack, room_event):
+        await self.begun(bot, room_event)
+        other, item = make_bot(), an_item(room_event)
+        for _ in range(2):
+            await other.adapter.send(replace(item, preview_ref=""), "the reply", 0)
+        await other.adapter.close()
+        assert self.texts(slack) == ["the reply"]
+
+    async def test_go_when_there_is_no_reply(self, bot, slack, room_event):
+        await bot.adapter.withdraw(await self.begun(bot, room_event))
+        assert self.texts(slack) == []
+
+    async def test_are_only_for_threads(self, bot, event, room_event):
+        assert bot.adapter.can_preview(room_event.address)
+        assert not bot.adapter.can_preview(event.address)
+
+
+@pytest.mark.behaviour("how.long-file", "slack")
+async def test_a_very_long_reply_is_its_first_part_and_a_file(bot, slack, room_event):
+    text = "A sentence of words. " * 3_500
+    item = an_item(room_event, text)
+    for number, part in enumerate(bot.adapter.split(text)):
+        await bot.adapter.send(item, part, number)
+    assert len(slack.posted) == 1
+    assert list(slack.uploads.values()) == [text.encode()]
+    [done] = slack.params("files.completeUploadExternal")
+    assert done["thread_ts"] == slack.posted[0]["thread_ts"]
+
+
 class TestTrouble:
     async def refused(self, bot, event) -> DeliveryRefused:
         with pytest.raises(DeliveryRefused) as caught:
