@@ -72,9 +72,10 @@ class Streams:
         shown_in = item.preview_ref or await self._lost(item)
         if not shown_in:
             return None
-        text, known = content.get("markdown_text"), self._streamed.pop(item.id)
-        grows = text is not None and known is not None and text.startswith(known)
-        more = {"markdown_text": text[len(known) :]} if grows and text != known else {}
+        text, known = content.get("markdown_text", ""), self._streamed.pop(item.id)
+        grows = bool(text) and known is not None and text.startswith(known)
+        rest = text.removeprefix(known or "") if grows else ""
+        more = {"markdown_text": rest} if rest else {}
         stopped = await self._tried("chat.stopStream", _where(shown_in) | more | mark(item))
         if stopped and grows:
             return shown_in

@@ -171,7 +171,7 @@ class TestAPreview:
 
 class TestATurnWithoutAReply:
     async def stopped(self, memory, desk, turn):
-        await memory.store.cancel_turns(ADA.agent_id, ADA.conversation_id, memory.clock())
+        await memory.store.cancel_turns(ADA, memory.clock())
         await desk.previews.end(turn.id)
         await desk.settle()
 
@@ -222,7 +222,7 @@ class TestAfterACrash:
     async def test_the_platform_hears_that_a_message_may_be_there(self, memory):
         turn = await memory.accept(ADA)
         await memory.store.open_preview(turn, memory.clock())
-        await memory.store.cancel_turns(ADA.agent_id, ADA.conversation_id, memory.clock())
+        await memory.store.cancel_turns(ADA, memory.clock())
         [lost] = await memory.due()
         assert (lost.state, lost.preview_ref) == ("preview", "")
 
