@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.records import Reply, Scope, Turn
-from storage.sqlite import outbox, turn_rows, wishes
+from storage.sqlite import previews, turn_rows, wishes
 from storage.sqlite.instants import to_text
 
 __all__ = ["cancel", "cancel_asked"]
@@ -41,7 +41,8 @@ def cancel_asked(
         "AND tenant = :tenant) AND (id IN (SELECT turn_id FROM messages WHERE source_key = :key "
         "AND agent_id = turns.agent_id AND tenant = :tenant) OR id IN "
         "(SELECT o.turn_id FROM outbox AS o, "
-        "json_each(json_insert(o.part_refs, '$[#]', o.reference)) AS part "
+        "json_each(json_insert(o.part_refs, '$[#]', o.reference, '$[#]', o.preview_ref)) "
+        "AS part "
         "WHERE o.turn_id = turns.id AND substr(:key, -length(part.value) - 1) = '/' || part.value))"
         " RETURNING *",
         {**dict(zip(("tenant", "key", "actor"), asked, strict=True)), "at": to_text(at)},
@@ -54,9 +55,7 @@ def _told(
 ) -> list[Turn]:
     turns: Sequence[Turn] = sorted(map(turn_rows.from_row, rows), key=lambda turn: turn.seq)
     if notice and turns:
-        turn = turns[0]
-        to = (turn.id, turn.scope, turn.place, turn.address)
-        outbox.add(connection, to, [Reply(text=notice, kind="notice")], at)
+        previews.speak(connection, turns[0], [Reply(text=notice, kind="notice")], at)
     for turn in turns:
         wishes.let_go(connection, turn)
     return list(turns)

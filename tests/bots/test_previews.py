@@ -171,7 +171,7 @@ class TestAPreview:
 
 class TestATurnWithoutAReply:
     async def stopped(self, memory, desk, turn):
-        await memory.store.cancel_turns(ADA, memory.clock())
+        await memory.store.cancel_turns(ADA, "", memory.clock())
         await desk.previews.end(turn.id)
         await desk.settle()
 
@@ -182,6 +182,17 @@ class TestATurnWithoutAReply:
             await self.stopped(memory, desk, turn)
             assert board.messages == {}
             assert await memory.due() == []
+
+    async def test_says_in_its_place_that_it_was_stopped(self, memory, board):
+        async with serving(memory, board) as desk:
+            turn = await memory.accept(ADA)
+            await desk.show(turn, "Hel")
+            asked = await memory.store.cancel_asked(
+                ADA.tenant, "console:local/m1", ADA.speaker, "Stopped.", memory.clock()
+            )
+            await desk.settle()
+        assert asked.id == turn.id
+        assert board.messages == {"m1": "Stopped."}
 
     async def test_is_tried_again_while_the_platform_is_away(self, memory, board):
         async with serving(memory, board) as desk:
@@ -222,7 +233,7 @@ class TestAfterACrash:
     async def test_the_platform_hears_that_a_message_may_be_there(self, memory):
         turn = await memory.accept(ADA)
         await memory.store.open_preview(turn, memory.clock())
-        await memory.store.cancel_turns(ADA, memory.clock())
+        await memory.store.cancel_turns(ADA, "", memory.clock())
         [lost] = await memory.due()
         assert (lost.state, lost.preview_ref) == ("preview", "")
 
