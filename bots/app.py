@@ -202,7 +202,6 @@ class Engine:
     allowances: Allowances
     reader: KnowledgeReader
     counter: "TokenCounter"
-    stream: bool
 
     async def start(self) -> None:
         """Send what waits in the outbox, go on with unfinished turns and unread files."""
@@ -447,6 +446,7 @@ class Brain:
     servers: McpServers
     allowances: Allowances
     counter: "TokenCounter"
+    stream: bool
 
 
 def _counter(config: EngineConfig) -> "TokenCounter":
