@@ -5,6 +5,7 @@ from typing import Protocol
 from bots.adapter import CommandAnswer, CommandRequest, Inbox
 from bots.texts import text
 from engine.approvals import Decision, shown_arguments
+from engine.budgets import Spent
 from engine.disputes import Disputes
 from engine.pinning import Pinning
 from engine.records import Approval, Scope
@@ -23,6 +24,10 @@ class Turns(Inbox, Protocol):
     @property
     def pinning(self) -> Pinning:
         """Keeps the gist of what is about to be summarised."""
+        ...
+
+    async def spent(self, scope: Scope) -> list[Spent]:
+        """What was used today of each budget that holds at a scope."""
         ...
 
     async def retry(self, scope: Scope) -> str | None:

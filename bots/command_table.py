@@ -111,7 +111,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
     ),
     CommandSpec(
         words="status",
-        summary="Model, context gauge, memory pressure, queue, how much memory holds",
+        summary="Model, context gauge, memory pressure, queue, budget left",
     ),
     CommandSpec(words="help", summary="This list"),
     CommandSpec(

@@ -101,6 +101,10 @@ class ConversationCommands:
             say("status.pressure" if window.warned else "status.no_pressure"),
             say("status.queue", waiting=waiting),
             say("status.memory", messages=counts.messages, passages=counts.passages),
+            *(
+                say(f"status.budget_{one.payer}", percent=round(100 * one.left))
+                for one in await self.inbox.spent(request.scope)
+            ),
         ]
         if self.info.is_demonstration:
             lines.append(DEMO_NOTE)

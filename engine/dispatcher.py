@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engine import notices
 from engine.agent import SAID, Reception
 from engine.approvals import Approvals, Decision
-from engine.budgets import Accountant
+from engine.budgets import Accountant, Spent
 from engine.changes import Changes
 from engine.config import EngineConfig
 from engine.delivery import Activity
@@ -181,6 +181,10 @@ class Dispatcher:
                 self._sign(turn, "idle")
         if cancelled:
             self._on_commit()
+
+    async def spent(self, scope: Scope) -> list[Spent]:
+        """What was used today of each budget that holds at a scope."""
+        return await self._accountant.spent(scope)
 
     async def retry(self, scope: Scope) -> str | None:
         """Answer the speaker's last message again if that failed; its turn."""

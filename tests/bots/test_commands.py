@@ -12,6 +12,7 @@ from bots.command_families import build_commands
 from bots.command_table import COMMANDS, help_text, usage
 from bots.conversation_commands import DEMO_NOTE, StatusInfo
 from bots.typed_commands import parse, typed_form
+from engine.budgets import Spent
 from engine.records import BlockWrite
 from tests.bots.memory_rig import open_memory, scope
 
@@ -33,6 +34,9 @@ class Inbox:
     async def stop(self, where):
         self.stopped.append(where)
         return 1
+
+    async def spent(self, where):
+        return [Spent(payer="person", tokens=900, limit=1000)]
 
 
 class Desk:
