@@ -54,7 +54,7 @@ async def test_every_command_about_one_s_memory(tmp_path):
         "No longer pinned: Plays the cello.",
         "I had in mind:",
         "everybody there can ask me for it:",
-        "Add `--yes` to do it.",
+        "Use this card: the same again with `--yes`",
         "This is your card from now on.",
         "Your card:",
         "You have no card any more",
