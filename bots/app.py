@@ -298,6 +298,7 @@ async def open_engine(
 def build_places(settings: Settings) -> Places:
     """What the configuration sets for places; what the database has is still to be loaded."""
     return Places(
+        utc_now,
         Rules(mapping=settings.env.membot_mapping),
         place_rules(settings.file),
         settings.file.owner.identities,
@@ -485,6 +486,7 @@ def _discord(settings: Settings, engine: Engine) -> Adapter:
         command_table=COMMANDS,
         now=utc_now,
         places=engine.places,
+        threads=engine.store,
         api_base_url=settings.env.discord_api_base_url,
         gateway_url=settings.env.discord_gateway_url,
     )
@@ -500,6 +502,7 @@ def _slack(settings: Settings, engine: Engine) -> Adapter:
         command_table=COMMANDS,
         now=utc_now,
         places=engine.places,
+        threads=engine.store,
         app_token=reveal(settings.env.slack_app_token),
         signing_secret=reveal(settings.env.slack_signing_secret),
         api_base_url=settings.env.slack_api_base_url,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from bots.routing import Mode, Preset
+from bots.routing import Mode, OtherBots, Preset
 from engine.knowledge import KnowledgeSource
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -71,6 +71,7 @@ class PlaceTable(_Table):
     persona: str | None = None
     mapping: Preset | None = None
     mode: Mode | None = None
+    bots: OtherBots | None = None
 
 
 class OwnerTable(_Table):

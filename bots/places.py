@@ -3,11 +3,23 @@
 Set in chat (kept in the database), else in ``membot.toml``, else the default.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any
 
-from bots.routing import TEAM_RULES, Origin, Rules, brain_of, in_direct_messages, scope_of
+from bots.pair_budget import PairBudget
+from bots.routing import (
+    TEAM_RULES,
+    Hearing,
+    Origin,
+    Reception,
+    Rules,
+    brain_of,
+    hearing,
+    in_direct_messages,
+    scope_of,
+)
 from engine.place_settings import PlaceSetting, PlaceStore
 from engine.places import most_specific
 from engine.records import Scope
@@ -19,6 +31,7 @@ class Places:
     """The settings of all places, in memory.
 
     Args:
+        now: The clock.
         default: Where nothing is set.
         configured: What the configuration file says: pattern of places, name, value.
         owner: Identities of the one person whom the preset ``personal`` serves, as principals.
@@ -26,10 +39,12 @@ class Places:
 
     def __init__(
         self,
+        now: Callable[[], datetime],
         default: Rules = TEAM_RULES,
         configured: Iterable[tuple[str, str, str]] = (),
         owner: Sequence[str] = (),
     ) -> None:
+        self._pairs = PairBudget(now)
         self._default = default
         self._configured = _by_name(configured)
         self._brains = {in_direct_messages(one): brain_of(owner[0]) for one in owner}
@@ -65,6 +80,22 @@ class Places:
         rules = self.rules_for(origin)
         brain = self._brains.get(origin.principal) if rules.mapping == "personal" else None
         return scope_of(origin, rules, brain)
+
+    def hearing(self, origin: Origin, reception: Reception) -> Hearing:
+        """What to do with a message from there."""
+        found = hearing(reception, self.rules_for(origin))
+        if found == "answer" and reception.from_bot:
+            return found if self._pairs.allows(origin.principal, origin.place) else "ignore"
+        return found
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is a place where the bot reads everything."""
+        return any(
+            mode == "listen"
+            for known in (self._set, self._configured)
+            for mode in known.get("mode", {}).values()
+        )
 
     def value(self, name: str, place: str) -> str | None:
         """What is set under a name for a place, in chat or else in the file; None for nothing."""

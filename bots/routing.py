@@ -16,6 +16,7 @@ Preset = Literal["team", "personal", "per-user-in-channel", "single"]
 Mode = Literal["mention", "thread", "listen", "off"]
 OtherBots = Literal["off", "mentions"]
 Outsiders = Literal["answer", "learn"]
+Hearing = Literal["answer", "overhear", "ignore"]
 EVERY_GUILD = "*"  # Discord users, and so their direct messages, belong to no guild.
 _NAME_CHARS = 80
 
@@ -155,16 +156,24 @@ class Reception:
     engaged_thread: bool = False
 
 
-def wants_answer(reception: Reception, rules: Rules = TEAM_RULES) -> bool:
-    """Whether a message is for the bot.
+def hearing(reception: Reception, rules: Rules = TEAM_RULES) -> Hearing:
+    """What to do with a message.
 
-    Direct messages always; rooms on a mention, on a reply to the bot, and in threads it takes
-    part in, unless its mode there is ``off``. Its own messages and those of other bots never.
+    Direct messages are always answered; in rooms mentions, replies to the bot, and what is said
+    in threads it takes part in. Where its mode is ``listen`` it reads the rest as well, where that
+    is ``off`` nothing. Its own messages are ignored, and those of other bots unless they mention
+    it where that is allowed.
     """
-    if reception.own or reception.from_bot or not reception.has_content:
-        return False
+    if reception.own or not reception.has_content:
+        return "ignore"
+    addressed = reception.mentions_bot or reception.replies_to_bot
+    if reception.from_bot:
+        allowed = rules.bots == "mentions" and rules.mode != "off" and not reception.direct
+        return "answer" if allowed and addressed else "ignore"
     if reception.direct:
-        return True
-    return rules.mode != "off" and (
-        reception.mentions_bot or reception.replies_to_bot or reception.engaged_thread
-    )
+        return "answer"
+    if rules.mode == "off":
+        return "ignore"
+    if addressed or reception.engaged_thread:
+        return "answer"
+    return "overhear" if rules.mode == "listen" else "ignore"

@@ -23,8 +23,13 @@ from engine.prompts import load_prompt
 from engine.records import Block, EventKind, IncomingEvent, Message
 from engine.store import AcceptRequest
 from engine.tokens import TokenCounter
+from engine.turn_log import is_awaited
 
-SAID: tuple[EventKind, ...] = ("user_message", "file_upload")  # by a person, there and then
+SAID: tuple[EventKind, ...] = (
+    "user_message",
+    "overheard",
+    "file_upload",
+)  # by a person, just now
 _THEIR_WORDS = '"I" and "my" in it are theirs.'
 _DESCRIPTIONS = {
     "persona": "Who you are and how you behave.",
@@ -109,7 +114,7 @@ class Reception:
             blocks=starting_blocks(event, self._config),
             login=partial(self._login, event, turn_id) if said else None,
             max_queued=self._config.dispatch.max_queued_per_agent if said else sys.maxsize,
-            busy_notice=notices.BUSY,
+            busy_notice=notices.BUSY if is_awaited(event.kind) else "",
             unread_notice=notices.UNREAD,
             at=now,
         )

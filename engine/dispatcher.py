@@ -31,7 +31,7 @@ from engine.running import Running, waiting_turn
 from engine.schedules import Scheduler
 from engine.store import Acceptance, AcceptRequest
 from engine.turn import TurnResult, TurnRunner
-from engine.turn_log import HEARTBEAT, TurnLog, is_awaited
+from engine.turn_log import TurnLog, is_awaited
 
 if TYPE_CHECKING:
     from engine.assembly import EnginePorts
@@ -387,7 +387,7 @@ class Dispatcher:
     def _sign(self, turn: Turn, activity: Activity) -> None:
         """Show a sign of life beside the turn; it never holds one up."""
         for one in (turn, *turn.joined):
-            if one.kind == HEARTBEAT:
+            if not is_awaited(one.kind):
                 return
             task = asyncio.create_task(self._show_activity(one, activity))
             self._signs.add(task)

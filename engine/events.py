@@ -48,6 +48,8 @@ def user_payload(event: IncomingEvent, text: str, zone: ZoneInfo) -> str:
         reason = load_prompt("heartbeat")
         return _entry("user", _json({**_head(event.kind, event, zone), "reason": reason}))
     content = {**_head(event.kind, event, zone), "message": text}
+    if event.kind == "overheard":
+        content["note"] = load_prompt("overheard")
     if event.due:
         due = {"due": event.due.strftime(CLOCK), "late": event.late}
         content |= {**due, "note": load_prompt("timer")}

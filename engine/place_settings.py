@@ -29,7 +29,7 @@ class PlaceSetting:
 
 
 class PlaceStore(Protocol):
-    """Settings of places, and the threads in which the bot takes part."""
+    """What is set for places."""
 
     async def place_settings(self, tenant: str | None = None) -> list[PlaceSetting]:
         """What is set for the places of a tenant, or of all."""
@@ -37,4 +37,16 @@ class PlaceStore(Protocol):
 
     async def set_place_setting(self, setting: PlaceSetting) -> None:
         """Set it in the place of an earlier value, and note for the audit who did."""
+        ...
+
+
+class ThreadStore(Protocol):
+    """The threads in which the bot takes part, by keys such as ``discord:thread/5``."""
+
+    async def engage_thread(self, thread: str, at: datetime) -> bool:
+        """Remember that what is said there is for the bot; whether that is new."""
+        ...
+
+    async def is_engaged(self, thread: str) -> bool:
+        """Whether it takes part."""
         ...

@@ -13,6 +13,7 @@ Audience = Literal["private", "room"]
 Role = Literal["user", "assistant", "tool"]
 EventKind = Literal[
     "user_message",
+    "overheard",
     "login",
     "heartbeat",
     "system_alert",

@@ -16,7 +16,7 @@ from engine.cards import CardStore
 from engine.corrections import CorrectionStore
 from engine.imports import Added, Portion
 from engine.kept_choices import ChoiceStore
-from engine.place_settings import PlaceStore
+from engine.place_settings import PlaceStore, ThreadStore
 from engine.previews import PreviewStore
 from engine.receipts import ReceiptStore
 from engine.records import (
@@ -541,6 +541,7 @@ class Store(
     CorrectionStore,
     CardStore,
     ChoiceStore,
+    ThreadStore,
     Protocol,
 ):
     """The whole port; SQLite implements it, and every later database passes the same tests."""

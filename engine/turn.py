@@ -31,7 +31,6 @@ from engine.turn_log import (
     ALERT,
     ANSWERED,
     FAILED,
-    HEARTBEAT,
     REMINDER,
     Continue,
     Done,
@@ -127,7 +126,7 @@ class TurnRunner:
         context = self._tool_context(turn, ready, log)
         results = await self._with.toolbox.run_all(reply.tool_calls, context, self._with.hook)
         draft = context.draft
-        if not reply.tool_calls and reply.content and context.may_speak and turn.kind != HEARTBEAT:
+        if not reply.tool_calls and reply.content and context.may_speak and log.awaited:
             draft.replies.append(Reply(text=reply.content))
         messages = await self._messages(turn, reply, results, draft)
         now_stored = TurnLog([*log.messages, *messages], awaited=log.awaited)

@@ -26,6 +26,7 @@ from bots.places import Places
 from bots.waiting_marks import WaitingMarks
 from engine.delivery import Activity
 from engine.errors import BadSettings, DeliveryDelayed
+from engine.place_settings import ThreadStore
 from engine.records import Attachment, OutboxItem, Turn
 
 _WRONG_TOKEN = "Discord refuses the token in DISCORD_TOKEN; copy the bot token from the portal."  # noqa: S105
@@ -47,9 +48,9 @@ class DiscordAdapter:
         command_table: From which the slash commands are made.
         now: The time, aware.
         places: What is set for each place.
+        threads: Where the bot takes part.
         api_base_url: Another REST base, e.g. ``http://127.0.0.1:8001/api/v10``.
         gateway_url: Another gateway, e.g. ``ws://127.0.0.1:8001/gw``.
-        message_content: Whether to ask for the privileged intent of that name.
     """
 
     platform = "discord"
@@ -64,9 +65,9 @@ class DiscordAdapter:
         now: Callable[[], datetime],
         *,
         places: Places,
+        threads: ThreadStore,
         api_base_url: str | None = None,
         gateway_url: str | None = None,
-        message_content: bool = False,
     ) -> None:
         self._token = token
         self._inbox = inbox
@@ -76,8 +77,7 @@ class DiscordAdapter:
         self._places = places
         self._api_base_url = api_base_url
         self._gateway_url = gateway_url
-        self._message_content = message_content
-        self._threads = EngagedThreads()
+        self._threads = EngagedThreads(threads, now)
         self._typing = TypingSigns(self._logged_in)
         mark = partial(mark_waiting, self._logged_in)
         self._waiting = WaitingMarks(partial(mark, shown=True), partial(mark, shown=False), now)
@@ -123,7 +123,7 @@ class DiscordAdapter:
             self._threads,
             self._places,
             self._typing.heard,
-            message_content=self._message_content,
+            message_content=self._places.listens,
             synced=synced,
         )
         client.offer(self._command_table, self._commands, self._now)
@@ -148,7 +148,7 @@ class DiscordAdapter:
         reference = reference or await send_part(client, item, part, number)
         channel = channel_of(item.address)
         if channel is not None:
-            self._threads.engage(channel)
+            await self._threads.engage(channel)
             self._typing.interrupted(channel)
         return reference
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -24,10 +25,10 @@ from bots.discord_bot.inbound import (
     text_of,
 )
 from bots.discord_bot.limits import paced_requests
-from bots.discord_bot.threads import EngagedThreads
+from bots.discord_bot.threads import EngagedThreads, opened_thread
 from bots.discord_bot.words import TypedWords
 from bots.places import Places
-from bots.routing import wants_answer
+from bots.routing import Hearing
 from bots.typed_commands import words_of
 from engine import notices
 from engine.records import IncomingEvent
@@ -187,28 +188,36 @@ class MembotClient(discord.Client):
         if self.user is None:
             return None
         place = await self._place_of(message)
-        if place is None or not await self._is_for_us(message, place, self.user.id):
+        heard = await self._hearing(message, place, self.user.id) if place else "ignore"
+        if place is None or heard == "ignore":
             return None
-        if place.thread is not None:
-            self._threads.engage(place.thread)
-        typed = words_of(text_of(message, self.user.id))
-        if typed is not None and self._words is not None:
-            await self._words.take(message, place, typed)
-            return None
+        if heard == "answer":
+            typed = words_of(text_of(message, self.user.id))
+            if typed is not None and self._words is not None:
+                await self._words.take(message, place, typed)
+                return None
+            place = await self._where_to_answer(message, place)
         scope = self._places.scope_of(place.origin(message.author.id))
-        return event_of(message, place, scope, self.user.id)
+        return event_of(message, place, scope, self.user.id, overheard=heard == "overhear")
 
-    async def _is_for_us(self, message: discord.Message, place: Place, me: int) -> bool:
-        direct = place.room is None
-        plain = reception_of(message, me, direct=direct, engaged_thread=False)
-        rules = self._places.rules_for(place.origin(message.author.id))
-        if wants_answer(plain, rules):
-            return True
+    async def _hearing(self, message: discord.Message, place: Place, me: int) -> Hearing:
+        origin = place.origin(message.author.id)
+        plain = reception_of(message, me, direct=place.room is None, engaged_thread=False)
+        heard = self._places.hearing(origin, plain)
         channel = message.channel
-        if not plain.has_content or not isinstance(channel, discord.Thread):
-            return False
+        if heard == "answer" or not plain.has_content or not isinstance(channel, discord.Thread):
+            return heard
         engaged = await self._threads.is_engaged(channel, me)
-        return wants_answer(reception_of(message, me, direct=direct, engaged_thread=engaged), rules)
+        return self._places.hearing(origin, replace(plain, engaged_thread=engaged))
+
+    async def _where_to_answer(self, message: discord.Message, place: Place) -> Place:
+        """The place of the message, or in mode ``thread`` a thread that begins with it."""
+        rules = self._places.rules_for(place.origin(message.author.id))
+        if rules.mode == "thread" and place.room is not None and place.thread is None:
+            place = await opened_thread(message, place)
+        if place.thread is not None:
+            await self._threads.engage(place.thread)
+        return place
 
     async def _place_of(self, message: discord.Message) -> Place | None:
         channel = message.channel

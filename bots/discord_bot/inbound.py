@@ -83,7 +83,7 @@ def text_of(message: discord.Message, bot_id: int) -> str:
 def reception_of(
     message: discord.Message, bot_id: int, *, direct: bool, engaged_thread: bool
 ) -> Reception:
-    """What ``routing.wants_answer`` needs to know."""
+    """What ``routing.hearing`` needs to know."""
     quoted = _quoted(message)
     return Reception(
         own=message.author.id == bot_id,
@@ -96,18 +96,24 @@ def reception_of(
     )
 
 
-def event_of(message: discord.Message, place: Place, scope: Scope, bot_id: int) -> IncomingEvent:
-    """The event that the engine gets."""
+def event_of(
+    message: discord.Message, place: Place, scope: Scope, bot_id: int, *, overheard: bool
+) -> IncomingEvent:
+    """The event that the engine gets; answered in the thread of its place, if that has one."""
     team = place.origin(message.author.id).team
-    channel, number = str(message.channel.id), str(message.id)
+    number = str(message.id)
+    address = {"channel": str(place.thread or message.channel.id), "message": number}
+    if place.thread == message.id:
+        del address["message"]  # a thread does not hold the message that it hangs on
     people = dict.fromkeys(user.id for user in message.mentions if user.id != bot_id)
     return IncomingEvent(
         event_id=f"discord:message:{number}",
         source_key=source_key(message.channel.id, message.id),
+        kind="overheard" if overheard else "user_message",
         scope=scope,
         place=place_of(scope),
         place_name=place.name,
-        address=json.dumps({"channel": channel, "message": number}),
+        address=json.dumps(address),
         speaker_name=clean_name(message.author.display_name),
         text=text_of(message, bot_id),
         sent_at=message.created_at,

@@ -1,26 +1,41 @@
-"""Which Discord threads the bot takes part in; knows no messages and stores nothing.
+"""Which Discord threads the bot takes part in, and opening one.
 
-In a process it remembers where it was addressed or has answered. After a restart Discord's own
+Where it was addressed or has answered is kept in the database. Of other threads Discord's own
 record tells: who owns the thread, whether the bot is a member (being mentioned or answering makes
 it one), whose message the thread hangs on.
 """
 
+import logging
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 
 import aiohttp
 import discord
 
+from bots.discord_bot.inbound import Place
+from bots.routing import clean_name
+from engine.place_settings import ThreadStore
+
+_log = logging.getLogger(__name__)
+_HAS_ONE = 160004  # https://docs.discord.com/developers/topics/opcodes-and-status-codes
+_NAMELESS = "Conversation"
 _REMEMBERED = 10_000
 
 
 class EngagedThreads:
-    """Remembers, within a bound, what it once found out about threads."""
+    """Remembers where the bot takes part, and within a bound what Discord said of other threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: ThreadStore, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
         self._known: OrderedDict[int, bool] = OrderedDict()
 
-    def engage(self, thread_id: int) -> None:
+    async def engage(self, thread_id: int) -> None:
         """From now on messages there are for the bot."""
+        if not self._known.get(thread_id):
+            await self._store.engage_thread(_key(thread_id), self._now())
         self._remember(thread_id, engaged=True)
 
     async def is_engaged(self, thread: discord.Thread, bot_id: int) -> bool:
@@ -28,7 +43,9 @@ class EngagedThreads:
         if self._known.get(thread.id) or thread.owner_id == bot_id or thread.me is not None:
             return True
         if thread.id not in self._known:
-            engaged = await _hangs_on_message_of(thread, bot_id)
+            engaged = await self._store.is_engaged(_key(thread.id)) or await _hangs_on_message_of(
+                thread, bot_id
+            )
             if engaged is None:
                 return False
             self._remember(thread.id, engaged=engaged)
@@ -39,6 +56,22 @@ class EngagedThreads:
         self._known.move_to_end(thread_id)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
+
+
+def _key(thread_id: int) -> str:
+    return f"discord:thread/{thread_id}"
+
+
+async def opened_thread(message: discord.Message, place: Place) -> Place:
+    """The thread that begins with a message; where Discord allows none, the place itself."""
+    name = clean_name(message.clean_content) if message.clean_content else _NAMELESS
+    try:
+        await message.create_thread(name=name)
+    except (discord.HTTPException, aiohttp.ClientError, OSError, ValueError) as refused:
+        if getattr(refused, "code", None) != _HAS_ONE:
+            _log.info("No thread opened: %s", type(refused).__name__)
+            return place
+    return replace(place, thread=message.id, name=name)
 
 
 async def _hangs_on_message_of(thread: discord.Thread, bot_id: int) -> bool | None:

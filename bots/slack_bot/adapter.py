@@ -38,6 +38,7 @@ from bots.slack_bot.threads import Threads
 from bots.waiting_marks import WaitingMarks
 from engine.delivery import Activity as Sign
 from engine.errors import BadSettings, MembotError, OperatorError
+from engine.place_settings import ThreadStore
 from engine.records import Attachment, OutboxItem, Turn
 
 _EVERYTHING = re.compile(".*")
@@ -51,6 +52,7 @@ class SlackAdapter:
     Args:
         bot_token: ``xoxb-...``.
         places: What is set for each place.
+        threads: Where the bot takes part.
         app_token: ``xapp-...``; with it events come by Socket Mode, without it by HTTP.
         signing_secret: Needed in HTTP mode.
         api_base_url: Another Web API base, for proxies and tests.
@@ -63,6 +65,7 @@ class SlackAdapter:
     command_table: Sequence[CommandSpec]
     now: Callable[[], datetime]
     places: Places
+    threads: ThreadStore
     app_token: str | None = None
     signing_secret: str | None = None
     api_base_url: str | None = None
@@ -201,7 +204,7 @@ class SlackAdapter:
 
     def _wire(self) -> None:
         directory = Directory(self._calls, self.now)
-        threads = Threads(self._calls)
+        threads = Threads(self._calls, self.threads, self.now)
         surface = Surface(
             runner=self.commands,
             table=self.command_table,

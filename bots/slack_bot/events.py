@@ -25,6 +25,7 @@ class SlackMessage:
     Attributes:
         thread_ts: Root of the thread it stands in; None at the top level.
         parent_user: Who wrote the root, where the event tells.
+        from_bot: Whether another app wrote it.
     """
 
     event_id: str
@@ -36,12 +37,18 @@ class SlackMessage:
     user: str
     text: str
     parent_user: str | None = None
+    from_bot: bool = False
     attachments: tuple[Attachment, ...] = ()
 
     @property
     def direct(self) -> bool:
         """Whether only the person and the bot are there."""
         return self.kind == "im"
+
+    @property
+    def root(self) -> str:
+        """The message that its thread hangs on: itself, when it stands in none."""
+        return self.thread_ts or self.ts
 
     @property
     def source_key(self) -> str:
@@ -108,6 +115,7 @@ def read_message(body: Mapping[str, Any], me: Identity) -> SlackMessage | None:
         user=event["user"],
         text=event.get("text") or "",
         parent_user=event.get("parent_user_id"),
+        from_bot=_is_by_bot(event),
         attachments=_attachments(event),
     )
 
@@ -166,15 +174,18 @@ def as_if_new(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_person(event: Mapping[str, Any], me: Identity) -> bool:
-    by_bot = event.get("bot_id") or event.get("bot_profile") or event.get("user") == "USLACKBOT"
     return bool(
         event.get("subtype") in _SUBTYPES
         and not event.get("hidden")
-        and not by_bot
-        and event.get("user") not in (None, "", me.user)
+        and event.get("user") not in (None, "", me.user, "USLACKBOT")
+        and event.get("bot_id") != (me.bot or None)
         and event.get("channel")
         and event.get("ts")
     )
+
+
+def _is_by_bot(event: Mapping[str, Any]) -> bool:
+    return bool(event.get("bot_id") or event.get("bot_profile"))
 
 
 def _kind_of(event: Mapping[str, Any]) -> RoomKind | None:

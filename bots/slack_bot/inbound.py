@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bots.adapter import Inbox
 from bots.places import Places
-from bots.routing import Reception, principal_key, wants_answer
+from bots.routing import Reception, principal_key
 from bots.slack_bot.activity import Activity
 from bots.slack_bot.commands import Commands
 from bots.slack_bot.directory import Directory
@@ -47,12 +48,15 @@ class Inbound:
         if message is None:
             return
         text = without_mention(message.text, me.user)
-        rules = self._places.rules_for(message.origin)
-        if not wants_answer(await self._reception(message, text, me), rules):
-            return
-        if self._commands.take_words(message, text):
-            return
-        await self._hand_over(await self._event(message, text), message)
+        reception = await self._reception(message, text, me)
+        match self._places.hearing(message.origin, reception):
+            case "answer" if not self._commands.take_words(message, text):
+                if not message.direct:
+                    await self._threads.join(message.team, message.channel, message.root)
+                await self._hand_over(await self._event(message, text), message)
+            case "overhear":
+                event = await self._event(message, text)
+                await self._inbox.submit(replace(event, kind="overheard"))
 
     async def _follow(self, change: SlackChange, me: Identity) -> None:
         if change.text is None:
@@ -69,6 +73,7 @@ class Inbound:
         in_thread = message.thread_ts is not None and not sure
         parent_is_bot = message.parent_user == me.user
         return Reception(
+            from_bot=message.from_bot,
             has_content=has_content,
             direct=message.direct,
             mentions_bot=mentions_bot,
@@ -77,15 +82,17 @@ class Inbound:
         )
 
     async def _engaged(self, message: SlackMessage, me: Identity) -> bool:
-        thread_ts = message.thread_ts or message.ts
-        return await self._threads.joined(message.channel, thread_ts, me)
+        return await self._threads.joined(message.channel, message.root, me)
 
     async def _event(self, message: SlackMessage, text: str) -> IncomingEvent:
         people = people_in(text)
         names, place_name = await asyncio.gather(
             self._directory.names([message.user, *people]), self._place_name(message)
         )
-        scope = self._places.scope_of(message.origin)
+        origin = message.origin
+        if not message.direct and self._places.rules_for(origin).mode == "thread":
+            origin = replace(origin, thread=message.root)
+        scope = self._places.scope_of(origin)
         return IncomingEvent(
             event_id=message.event_id,
             source_key=message.source_key,
@@ -110,7 +117,5 @@ class Inbound:
 
     async def _hand_over(self, event: IncomingEvent, message: SlackMessage) -> None:
         acceptance = await self._inbox.submit(event)
-        if not message.direct:
-            self._threads.join(message.channel, message.thread_ts or message.ts)
         if acceptance.outcome == "queued" and acceptance.turn_id:
             self._activity.expect(acceptance.turn_id, event.scope, message.address)

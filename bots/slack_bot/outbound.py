@@ -27,7 +27,7 @@ class Outbound:
         """Post one part; ``channel/ts`` of it, since ``ts`` is unique only in its channel."""
         address = address_from(item.address)
         if address.thread_ts:
-            self._threads.join(address.channel, address.thread_ts)
+            await self._threads.join(address.team, address.channel, address.thread_ts)
         if number == 0 and item.preview_ref is not None:
             content = _content(without_pings(part), item.choices, address)
             shown_in = await self._streams.become(item, content)

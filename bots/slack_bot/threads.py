@@ -1,8 +1,13 @@
-"""Which threads the bot takes part in: remembered, and after a restart seen in Slack's history."""
+"""Which threads the bot takes part in: kept in the database, else seen in Slack's history."""
 
+from collections.abc import Callable
+from datetime import datetime
+
+from bots.slack_bot.address import source_key
 from bots.slack_bot.calls import SlackCalls, SlackRefused, within
 from bots.slack_bot.identity import Identity
 from bots.slack_bot.recent import Recent
+from engine.place_settings import ThreadStore
 
 _KEPT = 5_000
 _LOOKED_AT = 200  # messages of a thread
@@ -10,15 +15,21 @@ _PATIENCE_SECONDS = 1.5  # with the names, less than the three seconds Slack giv
 
 
 class Threads:
-    """Answers for one process; nothing is stored."""
+    """Remembers where the bot takes part, and for a while what Slack said of other threads."""
 
-    def __init__(self, calls: SlackCalls) -> None:
+    def __init__(self, calls: SlackCalls, store: ThreadStore, now: Callable[[], datetime]) -> None:
         self._calls = calls
+        self._store = store
+        self._now = now
         self._known: Recent[tuple[str, str], bool] = Recent(_KEPT)
 
-    def join(self, channel: str, thread_ts: str) -> None:
-        """The bot was addressed in the thread or wrote there."""
+    async def join(self, team: str, channel: str, thread_ts: str) -> bool:
+        """The bot was addressed in the thread or wrote there; whether that is new."""
+        if self._known.get((channel, thread_ts)):
+            return False
+        new = await self._store.engage_thread(source_key(team, channel, thread_ts), self._now())
         self._known.put((channel, thread_ts), True)
+        return new
 
     async def joined(self, channel: str, thread_ts: str, me: Identity) -> bool:
         """Whether a message in the thread is meant for the bot.
@@ -28,7 +39,8 @@ class Threads:
         """
         known = self._known.get((channel, thread_ts))
         if known is None:
-            known = await self._look(channel, thread_ts, me)
+            kept = await self._store.is_engaged(source_key(me.team, channel, thread_ts))
+            known = kept or await self._look(channel, thread_ts, me)
             # Unless it was joined while Slack was being asked.
             known = known or self._known.get((channel, thread_ts)) or False
             self._known.put((channel, thread_ts), known)

@@ -15,7 +15,7 @@ from engine.chat_model import ModelRequest
 _BLOCK: Final = re.compile(r"<block ([^>\n]*)>\n(.*?)\n?</block>", re.DOTALL)
 _ATTRIBUTE: Final = re.compile(r'(\w+)="([^"]*)"')
 _SUMMARY: Final = "summary_of_earlier_messages"
-_CONVERSATION: Final = ("user_message", "login", "timer", "heartbeat", "file_upload")
+_CONVERSATION: Final = ("user_message", "overheard", "login", "timer", "heartbeat", "file_upload")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import sqlite_utils
 from engine.errors import StoreUnavailable
 from storage.sqlite.correction_tables import CORRECTION_TABLES
 from storage.sqlite.document_tables import DOCUMENT_TABLES
-from storage.sqlite.place_tables import PLACE_TABLES
+from storage.sqlite.place_tables import PLACE_TABLES, THREADS_AND_LINKS
 from storage.sqlite.receipt_tables import RECEIPTS
 from storage.sqlite.search_tables import create_search_tables
 from storage.sqlite.tables import (
@@ -109,6 +109,13 @@ def corrections(db: sqlite_utils.Database) -> None:
 def previews(db: sqlite_utils.Database) -> None:
     """Replies that are shown while they are written."""
     for statement in PREVIEWS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def threads_and_links(db: sqlite_utils.Database) -> None:
+    """Where the bot takes part, and which identities of a person share a memory."""
+    for statement in THREADS_AND_LINKS:
         db.conn.execute(statement)
 
 

@@ -1,6 +1,7 @@
-"""The part of the store that keeps what is set for places."""
+"""The part of the store that keeps what is set for places, and where the bot takes part."""
 
 import sqlite3
+from datetime import datetime
 
 from engine.place_settings import PlaceSetting
 from engine.records import AuditRow
@@ -23,6 +24,20 @@ class Placing:
     async def set_place_setting(self, setting: PlaceSetting) -> None:
         """Set it in the place of an earlier value, and note for the audit who did."""
         await self._database.write(lambda c: _set(c, setting))
+
+    async def engage_thread(self, thread: str, at: datetime) -> bool:
+        """Remember that what is said there is for the bot; whether that is new."""
+        statement = "INSERT OR IGNORE INTO engaged_threads (thread, at) VALUES (?, ?)"
+        return await self._database.write(
+            lambda c: c.execute(statement, (thread, to_text(at))).rowcount == 1
+        )
+
+    async def is_engaged(self, thread: str) -> bool:
+        """Whether it takes part."""
+        statement = "SELECT 1 FROM engaged_threads WHERE thread = ?"
+        return await self._database.read(
+            lambda c: c.execute(statement, (thread,)).fetchone() is not None
+        )
 
 
 def _settings(connection: sqlite3.Connection, tenant: str | None) -> list[PlaceSetting]:

@@ -26,6 +26,7 @@ _OLD = (
         "DELETE FROM approvals WHERE id IN (SELECT id FROM approvals "
         "WHERE decision IN ('pending', 'done') AND expires_at < :before LIMIT :limit)"
     ),
+    "DELETE FROM link_codes WHERE expires_at < :before",
     "DELETE FROM budget_notices WHERE day < :before",
 )
 

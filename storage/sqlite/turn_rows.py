@@ -24,7 +24,8 @@ def join(connection: sqlite3.Connection, turn: Turn, speaker: str | None = None)
     rows = connection.execute(
         "UPDATE turns SET state = 'joined' WHERE agent_id = :agent "
         "AND conversation_id = :conversation AND place = :place AND kind = :kind "
-        "AND kind = 'user_message' AND state = 'queued' AND steps = 0 AND seq > :seq "
+        "AND kind IN ('user_message', 'overheard') AND state = 'queued' AND steps = 0 "
+        "AND seq > :seq "
         "AND (:speaker IS NULL OR speaker = :speaker) RETURNING *",
         {
             "agent": turn.scope.agent_id,

@@ -281,7 +281,7 @@ _REST = {
     "approvals": "DELETE FROM approvals WHERE turn_id IN (SELECT value FROM json_each(:turns))",
     "turns": (  # one that others have joined goes on without the words that are gone
         "DELETE FROM turns WHERE id IN (SELECT value FROM json_each(:turns)) "
-        "AND id NOT IN (SELECT turn_id FROM messages WHERE kind = 'user_message')"
+        "AND id NOT IN (SELECT turn_id FROM messages WHERE kind IN ('user_message', 'overheard'))"
     ),
     "events": "DELETE FROM events WHERE speaker IN (SELECT value FROM json_each(:keys))",
     "schedules": (
@@ -309,9 +309,10 @@ _REST = {
 _ANONYMOUS = (
     (
         "UPDATE turns SET (speaker, speaker_name) = (SELECT m.author, m.author_name "
-        "FROM messages AS m WHERE m.turn_id = turns.id AND m.kind = 'user_message') "
+        "FROM messages AS m WHERE m.turn_id = turns.id "
+        "AND m.kind IN ('user_message', 'overheard')) "
         "WHERE speaker IN (SELECT value FROM json_each(:keys)) "
-        "AND id IN (SELECT turn_id FROM messages WHERE kind = 'user_message')"
+        "AND id IN (SELECT turn_id FROM messages WHERE kind IN ('user_message', 'overheard'))"
     ),
     "UPDATE place_settings SET actor = NULL WHERE actor IN (SELECT value FROM json_each(:keys))",
     "UPDATE usage SET speaker = NULL WHERE speaker IN (SELECT value FROM json_each(:keys))",

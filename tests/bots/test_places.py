@@ -23,7 +23,7 @@ def direct(user="U2"):
 
 
 def places(preset="team", *configured):
-    return Places(Rules(mapping=preset), configured, OWNER)
+    return Places(FixedClock(), Rules(mapping=preset), configured, OWNER)
 
 
 def setting(value, place="slack:T1/channel/C1", name="mapping"):
@@ -136,7 +136,7 @@ class TestSettings:
             await memory.store.set_place_setting(setting("single"))
             await memory.store.set_place_setting(setting(None))
         async with open_memory(tmp_path) as memory:
-            where = Places()
+            where = Places(FixedClock())
             await where.load(memory.store)
             acts = [(row.action, row.subject) for row in await memory.store.audit(9)]
             kept = await memory.store.place_settings("slack:T1")

@@ -11,6 +11,7 @@ from bots.places import Places
 from bots.routing import Origin, scope_of
 from engine.records import OutboxItem, Turn
 from engine.store import Acceptance
+from tests.bots.kept_threads import KeptThreads
 
 NOW = datetime(2026, 5, 3, 12, 0, tzinfo=UTC)
 TABLE = (
@@ -102,13 +103,16 @@ class Clock:
 
 
 def make_adapter(inbox=None, runner=None, **more):
+    listens = more.pop("message_content", False)
+    elsewhere = [("discord:0/channel/0", "mode", "listen")] if listens else []
     return DiscordAdapter(
         more.pop("token", "token"),
         inbox or RecordingInbox(),
         runner or RecordingRunner(),
         more.pop("table", TABLE),
         more.pop("now", Clock()),
-        places=more.pop("places", Places()),
+        places=more.pop("places", None) or Places(Clock(), configured=elsewhere),
+        threads=more.pop("threads", None) or KeptThreads(),
         **more,
     )
 

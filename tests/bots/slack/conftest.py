@@ -15,6 +15,7 @@ from bots.slack_bot.adapter import SlackAdapter
 from engine.errors import StoreUnavailable
 from engine.records import IncomingEvent, OutboxItem, Scope, Turn
 from engine.store import Acceptance
+from tests.bots.kept_threads import KeptThreads
 from tests.fixtures.slack_server import (
     APP_TOKEN,
     BOT_TOKEN,
@@ -164,7 +165,8 @@ def make_bot(slack) -> MakeBot:
     def make(**settings: object) -> Bot:
         inbox, runner, clock = RecordingInbox(slack), RecordingRunner(), Clock()
         defaults = {"api_base_url": slack.base_url, "ping_interval_seconds": 0.1}
-        places = settings.pop("places", None) or Places()
+        places = settings.pop("places", None) or Places(clock)
+        threads = settings.pop("threads", None) or KeptThreads()
         adapter = SlackAdapter(
             BOT_TOKEN,
             inbox,
@@ -172,6 +174,7 @@ def make_bot(slack) -> MakeBot:
             TABLE,
             clock,
             places,
+            threads,
             **(defaults | (settings or {"app_token": APP_TOKEN})),
         )
         return Bot(slack, inbox, runner, clock, adapter)

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from bots.places import Places
 from bots.slack_bot.adapter import SlackAdapter
 from engine.errors import BadSettings
+from tests.bots.kept_threads import KeptThreads
 from tests.bots.slack.conftest import NOW, RecordingInbox, RecordingRunner, an_item
 from tests.fixtures.slack_server import BOT_USER
 
@@ -54,7 +56,13 @@ class TestSignatures:
     def test_without_any_secret_there_is_no_adapter(self, slack):
         with pytest.raises(BadSettings, match="SLACK_SIGNING_SECRET"):
             SlackAdapter(
-                "xoxb", RecordingInbox(slack), RecordingRunner(), (), lambda: NOW, app_token=None
+                "xoxb",
+                RecordingInbox(slack),
+                RecordingRunner(),
+                (),
+                lambda: NOW,
+                Places(lambda: NOW),
+                KeptThreads(),
             )
 
     def test_socket_mode_alone_opens_no_route(self, make_bot):
