@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from bots.routing import Origin
 from engine.choices import Choice as Choice  # noqa: PLC0414 - a part of every answer
 from engine.delivery import Delivery
 from engine.records import Attachment, IncomingEvent, Scope
@@ -53,6 +54,7 @@ class CommandRequest:
         command: Its words, e.g. ``memory show``.
         arguments: By name, as text; names as in the command table.
         scope: Of the place it was given in.
+        origin: That place, in the platform's ids.
         actor: Principal key of who gave it.
         platform_admin: What the platform says of the actor's rights in this tenant.
         confirmed: True on the second of two steps.
@@ -67,6 +69,7 @@ class CommandRequest:
     scope: Scope
     actor: str
     actor_name: str
+    origin: Origin | None = None
     platform_admin: bool = False
     confirmed: bool = False
     file: AnswerFile | None = None

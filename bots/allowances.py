@@ -23,11 +23,13 @@ class Configured:
 
     Attributes:
         prices: Of models, by name.
+        personas: Texts of personas, by name.
         backups: The folder of backups.
         recall_days: How long what was said is kept; 0 for ever.
     """
 
     prices: Mapping[str, Price] = field(default_factory=dict)
+    personas: Mapping[str, str] = field(default_factory=dict)
     backups: Path = Path("backups")
     budgets: Budgets = field(default_factory=Budgets)
     recall_days: int = 400

@@ -464,6 +464,7 @@ def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook
         model=brain.model,
         own_tools=brain.own_tools,
         attach_tools=brain.servers.attach,
+        texts=brain.allowances.places.texts,
         counter=brain.counter,
         now=utc_now,
         hook=hook,

@@ -14,8 +14,10 @@ from bots.conversation_commands import ConversationCommands, StatusInfo
 from bots.correcting_commands import CorrectingCommands
 from bots.history_commands import HistoryCommands
 from bots.learning_commands import LearningCommands
+from bots.link_commands import LinkCommands
 from bots.memory_commands import MemoryCommands
 from bots.own_memory import OwnMemory
+from bots.place_commands import PlaceCommands
 from bots.places import Places
 from bots.receipt_commands import ReceiptCommands
 from bots.rights import Rights
@@ -32,16 +34,19 @@ def build_commands(
     allowances: Allowances | None = None,
 ) -> Commands:
     """All commands of the table, working on one memory."""
-    rights = Rights(admins, allowances or Allowances(Places(), Configured()))
+    allowances = allowances or Allowances(Places(), Configured())
+    places, rights = allowances.places, Rights(admins, allowances)
     memory = OwnMemory(store, rights)
     families: tuple[CommandFamily, ...] = (
         ConversationCommands(store=store, inbox=inbox, rights=rights, now=now, info=info),
-        MemoryCommands(store, memory, inbox, now),
+        MemoryCommands(store, memory, inbox, places, now),
         CorrectingCommands(store, memory, inbox, now),
         HistoryCommands(store, memory, now),
         CardCommands(store, now),
+        LinkCommands(store, places, now),
         LearningCommands(store, rights, now),
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
+        PlaceCommands(store, places, allowances.configured.personas, now),
         *_admin_families(store, rights, now),
     )
     return Commands(families, rights, store, now)

@@ -96,6 +96,19 @@ COMMANDS: tuple[CommandSpec, ...] = (
         words="memory on-the-record",
         summary="Erase what was said off the record, and remember again",
     ),
+    CommandSpec(
+        words="memory link",
+        summary="One memory for your direct messages on two platforms, by a one-time code",
+        options={
+            "code?": "The code you got on the other platform",
+            "keep?": "Whose memory both go on with: here, or there",
+        },
+    ),
+    CommandSpec(
+        words="memory unlink",
+        summary="Share no memory with your other identity any more",
+        options={"start?": "What the one that leaves goes on with: copy, empty, or before"},
+    ),
     CommandSpec(words="new", summary="A fresh conversation; memory is kept"),
     CommandSpec(words="retry", summary="Answer your last message again if that failed"),
     CommandSpec(words="stop", summary="Stop the answer that is being worked on"),
@@ -173,6 +186,36 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(words="agent backup", summary="A verified copy of the database", admin=True),
     CommandSpec(
         words="agent doctor", summary="What is wrong in the set-up, and the fix", admin=True
+    ),
+    CommandSpec(
+        words="agent mode",
+        summary="When I answer in this channel",
+        options={
+            "mode?": "mention, thread, listen, or off",
+            "bots?": "mentions: other bots may speak to me; off: they are ignored",
+        },
+        admin=True,
+    ),
+    CommandSpec(
+        words="agent map",
+        summary="Who shares a memory in this channel; no memory is ever merged",
+        options={
+            "mapping?": "team, per-user-in-channel, or single",
+            "outsiders?": "learn: I also learn from guests; answer: I only answer them",
+        },
+        admin=True,
+    ),
+    CommandSpec(
+        words="agent persona",
+        summary="Who I am in this channel",
+        options={"text?": "The name of a configured persona, or a text of your own"},
+        admin=True,
+    ),
+    CommandSpec(
+        words="agent block",
+        summary="Something I always keep in sight in this channel; without a text it goes",
+        options={"label": "The block's name", "text?": "What it says"},
+        admin=True,
     ),
     CommandSpec(words="agent export", summary="The archive of this place's agent", admin=True),
     CommandSpec(

@@ -16,8 +16,8 @@ from engine.knowledge import KnowledgeSource
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
-_OWN_LABELS = ("persona", "human", "room")
-_LABEL = re.compile(r"[^\W_][\w-]{0,39}")
+OWN_LABELS = ("persona", "human", "room")
+LABEL = re.compile(r"[^\W_][\w-]{0,39}")
 _SERVER = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,31}")
 PRINCIPAL = r"^(discord|slack|console):[^/\s]+/[^/\s]+$"
 _PLACE = re.compile(r"\*.*|(discord|slack|console):\S+")
@@ -288,7 +288,7 @@ def knowledge_sources(
     """Reference texts with whole paths, and problems."""
     problems = []
     for name, table in config.knowledge.items():
-        if not _LABEL.fullmatch(name):
+        if not LABEL.fullmatch(name):
             problems.append(f"knowledge.{name} cannot be a name; take letters, digits, - and _.")
         if not (folder / table.path).exists():
             problems.append(f"knowledge.{name}.path names {table.path}, which does not exist.")
@@ -319,10 +319,10 @@ def block_problems(config: ConfigFile) -> list[str]:
     problems = []
     for label, block in config.blocks.items():
         where = f"blocks.{label}"
-        if label in _OWN_LABELS or not _LABEL.fullmatch(label):
+        if label in OWN_LABELS or not LABEL.fullmatch(label):
             problems.append(
                 f"{where} cannot be a block's name; take letters, digits, - and _, "
-                f"and none of {', '.join(_OWN_LABELS)}."
+                f"and none of {', '.join(OWN_LABELS)}."
             )
         if len(block.text) > block.limit_chars:
             problems.append(

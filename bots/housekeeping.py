@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bots.backups import remove_old_backups
-from bots.places import Places
+from bots.places import PlaceAndLinkStore, Places
 from engine.errors import MembotError
 from engine.knowledge_reader import KnowledgeReader
 from engine.notices import EXPIRED
-from engine.place_settings import PlaceStore
 from engine.records import Approval, Reply
 from engine.store import ApprovalStore, Store
 
@@ -71,7 +70,7 @@ async def _expire(store: Store, retention: Retention, at: datetime) -> int:
     return erased
 
 
-async def keep_places(places: Places, store: PlaceStore) -> None:
+async def keep_places(places: Places, store: PlaceAndLinkStore) -> None:
     """Follow what the shell sets for places beside the running bot, until cancelled."""
     while True:
         await asyncio.sleep(_PLACES_SECONDS)

@@ -11,6 +11,7 @@ from bots.archives import archive
 from bots.commands import Handler
 from bots.operations import Operations, receipt_text
 from bots.own_memory import Line, OwnMemory, keys_of, link
+from bots.places import Places
 from bots.routing import clean_name
 from engine.records import Block, SearchPage
 from engine.store import Store
@@ -25,15 +26,22 @@ class MemoryCommands:
         store: The memory.
         memory: What of it is whose.
         inbox: Whose turns end before a person is erased.
+        places: Which forget whom a person was linked with.
         now: The clock.
     """
 
     def __init__(
-        self, store: Store, memory: OwnMemory, inbox: Inbox, now: Callable[[], datetime]
+        self,
+        store: Store,
+        memory: OwnMemory,
+        inbox: Inbox,
+        places: Places,
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._memory = memory
         self._inbox = inbox
+        self._places = places
         self._now = now
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -90,6 +98,7 @@ class MemoryCommands:
             return CommandAnswer(text=text, confirm="Forget me")
         await self._inbox.stop(request.scope)
         receipt = await Operations(self._store, self._now, request.actor).forget(request.actor)
+        await self._places.load(self._store)
         return CommandAnswer(text=f"Done. {receipt_text(receipt)}")
 
 

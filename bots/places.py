@@ -3,10 +3,10 @@
 Set in chat (kept in the database), else in ``membot.toml``, else the default.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from bots.pair_budget import PairBudget
 from bots.routing import (
@@ -20,44 +20,52 @@ from bots.routing import (
     in_direct_messages,
     scope_of,
 )
+from engine.links import LinkStore
 from engine.place_settings import PlaceSetting, PlaceStore
 from engine.places import most_specific
 from engine.records import Scope
 
+_BLOCK = "block:"
 _RULES = tuple(field.name for field in fields(Rules))
+
+
+class PlaceAndLinkStore(PlaceStore, LinkStore, Protocol):
+    """Where both are kept."""
 
 
 class Places:
     """The settings of all places, in memory.
 
     Args:
-        now: The clock.
         default: Where nothing is set.
         configured: What the configuration file says: pattern of places, name, value.
         owner: Identities of the one person whom the preset ``personal`` serves, as principals.
+        seconds: A clock that only goes forward.
     """
 
     def __init__(
         self,
-        now: Callable[[], datetime],
         default: Rules = TEAM_RULES,
         configured: Iterable[tuple[str, str, str]] = (),
         owner: Sequence[str] = (),
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._pairs = PairBudget(now)
+        self._pairs = PairBudget(seconds)
         self._default = default
         self._configured = _by_name(configured)
         self._brains = {in_direct_messages(one): brain_of(owner[0]) for one in owner}
         self._set: dict[str, dict[str, str]] = {}
+        self._links: Mapping[str, str] = {}
         self._known: dict[str, Rules] = {}
 
-    async def load(self, store: PlaceStore) -> None:
-        """Read what was set in chat or at the shell, in the place of what was read before."""
-        settings = await store.place_settings()
+    async def load(self, store: PlaceAndLinkStore) -> None:
+        """Read what was set and linked in chat or at the shell, in the place of what was read."""
+        settings, links = await store.place_settings(), await store.links()
         self._set.clear()
-        self._known.clear()
         for setting in settings:
             self.follow(setting)
+        self._links = {link.principal: link.agent_id for link in links}
+        self._known.clear()
 
     def follow(self, setting: PlaceSetting) -> None:
         """Hold to what was just stored."""
@@ -79,7 +87,7 @@ class Places:
         """Whose memory an event from there reaches."""
         rules = self.rules_for(origin)
         brain = self._brains.get(origin.principal) if rules.mapping == "personal" else None
-        return scope_of(origin, rules, brain)
+        return scope_of(origin, rules, brain or self._links.get(origin.principal))
 
     def hearing(self, origin: Origin, reception: Reception) -> Hearing:
         """What to do with a message from there."""
@@ -96,6 +104,11 @@ class Places:
             for known in (self._set, self._configured)
             for mode in known.get("mode", {}).values()
         )
+
+    def texts(self, agent_id: str) -> Mapping[str, str]:
+        """Texts that admins gave an agent in chat, by the label of their block."""
+        found = {name: self.value(name, agent_id) for name in self._set if name.startswith(_BLOCK)}
+        return {name.removeprefix(_BLOCK): text for name, text in found.items() if text}
 
     def value(self, name: str, place: str) -> str | None:
         """What is set under a name for a place, in chat or else in the file; None for nothing."""

@@ -95,7 +95,8 @@ def scope_of(origin: Origin, rules: Rules = TEAM_RULES, own_agent: str | None = 
             after them: that of an identity they have linked, or the one brain of an owner.
     """
     agent_id = _room_agent(origin, rules.mapping) if origin.room else own_agent or origin.place
-    home = f"{agent_id}/{origin.principal}" if agent_id == own_agent else agent_id
+    named_after_it = f"{agent_id}/".startswith(f"{origin.place}/")
+    home = agent_id if named_after_it else f"{agent_id}/{origin.place}"
     thread = f"thread/{origin.thread}" if origin.thread else "main"
     return Scope(
         tenant=agent_id.partition("/")[0],

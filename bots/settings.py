@@ -304,6 +304,7 @@ class Settings:
         budgets = self.file.budgets.model_dump().items()
         return Configured(
             prices=self.file.prices,
+            personas=self.personas,
             backups=self.backups,
             budgets=Budgets(**{payer: Budget(**limits) for payer, limits in budgets}),
             recall_days=self.file.retention.recall_days,

@@ -4,10 +4,11 @@ An agent is not an object that lives between turns: it is its stored blocks, mes
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from ulid import ULID
@@ -30,6 +31,7 @@ SAID: tuple[EventKind, ...] = (
     "overheard",
     "file_upload",
 )  # by a person, just now
+_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 _THEIR_WORDS = '"I" and "my" in it are theirs.'
 _DESCRIPTIONS = {
     "persona": "Who you are and how you behave.",
@@ -37,14 +39,21 @@ _DESCRIPTIONS = {
 }
 
 
-def starting_blocks(event: IncomingEvent, config: EngineConfig) -> tuple[Block, ...]:
+def starting_blocks(
+    event: IncomingEvent, config: EngineConfig, texts: Mapping[str, str] = _NO_TEXTS
+) -> tuple[Block, ...]:
     """Blocks that the event's agent has from now on.
 
     A room's agent gets one block a speaker, labelled with the speaker's key.
+
+    Args:
+        event: Says whose agent it is.
+        config: What the operator gives agents.
+        texts: What admins gave this one in chat, by label; it goes over the operator's.
     """
     room, agent_id = event.scope.audience == "room", event.scope.agent_id
     limit = config.memory.block_limit_chars
-    blocks = [_block("persona", _persona(agent_id, config), limit)]
+    blocks = [_block("persona", texts.get("persona") or _persona(agent_id, config), limit)]
     if room:
         blocks.append(_block("room", "", limit))
     whom = event.speaker_name if room else "the person who is speaking"
@@ -55,8 +64,17 @@ def starting_blocks(event: IncomingEvent, config: EngineConfig) -> tuple[Block, 
         owner=event.scope.speaker if room else None,
         owner_name=event.speaker_name if room else "",
     )
-    given = (_given(block) for block in config.blocks if matches(agent_id, block.places))
-    return (*blocks, human, *given)
+    given = (
+        _given(block)
+        for block in config.blocks
+        if matches(agent_id, block.places) and block.label not in texts
+    )
+    told = (
+        Block(label=label, value=value, limit_chars=limit, read_only=True)
+        for label, value in texts.items()
+        if label != "persona"
+    )
+    return (*blocks, human, *given, *told)
 
 
 def _persona(agent_id: str, config: EngineConfig) -> str:
@@ -88,11 +106,18 @@ class Reception:
         config: Bounds, personas and time zone.
         counter: Counts what the event takes in the prompt.
         now: The clock.
+        texts: What admins gave an agent in chat: texts of blocks by label.
     """
 
     def __init__(
-        self, *, config: EngineConfig, counter: TokenCounter, now: Callable[[], datetime]
+        self,
+        *,
+        config: EngineConfig,
+        counter: TokenCounter,
+        now: Callable[[], datetime],
+        texts: Callable[[str], Mapping[str, str]] = lambda _: _NO_TEXTS,
     ) -> None:
+        self._texts = texts
         self._config = config
         self._counter = counter
         self._fitter = Fitter(counter, config.memory.message_tokens)
@@ -111,7 +136,7 @@ class Reception:
             event=event,
             message=await self._message(event, turn_id),
             turn_id=turn_id,
-            blocks=starting_blocks(event, self._config),
+            blocks=starting_blocks(event, self._config, self._texts(event.scope.agent_id)),
             login=partial(self._login, event, turn_id) if said else None,
             max_queued=self._config.dispatch.max_queued_per_agent if said else sys.maxsize,
             busy_notice=notices.BUSY if is_awaited(event.kind) else "",

@@ -1,6 +1,6 @@
 """Puts the engine together from its ports; the composition root calls this once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -35,6 +35,7 @@ class EnginePorts:
 
     Attributes:
         own_tools: Tools that the operator brings along.
+        texts: What admins gave an agent in chat: texts of blocks by label.
         attach_tools: Called with what takes the tools of servers, which are there later.
         on_commit: Called when the outbox may have something new.
         show_activity: The platform's sign of life for a turn.
@@ -55,6 +56,7 @@ class EnginePorts:
     show_preview: ShowPreview | None = None
     own_tools: tuple[Tool, ...] = ()
     attach_tools: Callable[[Offer], None] | None = None
+    texts: Callable[[str], Mapping[str, str]] = lambda _: {}
 
 
 def builtin_tools(context_tokens: int = _ROOMY_TOKENS) -> list[Tool]:

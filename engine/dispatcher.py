@@ -87,7 +87,9 @@ class Dispatcher:
         self._accountant = accountant
         self.disputes, self.pinning = background.disputes, background.pinning
         self._bounds = config.dispatch
-        self._reception = Reception(config=config, counter=ports.counter, now=ports.now)
+        self._reception = Reception(
+            config=config, counter=ports.counter, now=ports.now, texts=ports.texts
+        )
         self._changes = Changes(
             store=ports.store, counter=ports.counter, config=config, now=ports.now
         )

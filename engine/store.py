@@ -16,6 +16,7 @@ from engine.cards import CardStore
 from engine.corrections import CorrectionStore
 from engine.imports import Added, Portion
 from engine.kept_choices import ChoiceStore
+from engine.links import LinkStore
 from engine.place_settings import PlaceStore, ThreadStore
 from engine.previews import PreviewStore
 from engine.receipts import ReceiptStore
@@ -542,6 +543,7 @@ class Store(
     CardStore,
     ChoiceStore,
     ThreadStore,
+    LinkStore,
     Protocol,
 ):
     """The whole port; SQLite implements it, and every later database passes the same tests."""

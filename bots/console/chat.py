@@ -202,6 +202,7 @@ class Chat:
             command=parsed.spec.words,
             arguments=parsed.arguments,
             scope=self._scope(speaker),
+            origin=self._origin(speaker),
             actor=principal_key("console", _TEAM, user_id(speaker)),
             actor_name=speaker,
             platform_admin=True,  # whoever is at the terminal can read the database as well
@@ -210,9 +211,11 @@ class Chat:
         )
 
     def _scope(self, speaker: str) -> Scope:
+        return self._desk.places.scope_of(self._origin(speaker))
+
+    def _origin(self, speaker: str) -> Origin:
         room = user_id(self._setting.channel) if self._setting.channel else None
-        origin = Origin(platform="console", team=_TEAM, user=user_id(speaker), room=room)
-        return self._desk.places.scope_of(origin)
+        return Origin(platform="console", team=_TEAM, user=user_id(speaker), room=room)
 
 
 def _plain(answer: CommandAnswer) -> str:

@@ -105,11 +105,13 @@ class CommandDesk:
     def _request(self, interaction: Interaction, asked: Asked) -> CommandRequest:
         place = self._place_of(interaction)
         user = interaction.user
-        scope = self._places.scope_of(place.origin(user.id))
+        origin = place.origin(user.id)
+        scope = self._places.scope_of(origin)
         return CommandRequest(
             command=asked.words,
             arguments=asked.arguments,
             scope=scope,
+            origin=origin,
             actor=scope.speaker or "",
             actor_name=clean_name(user.display_name),
             platform_admin=place.guild is not None and _manages_guild(interaction.permissions),

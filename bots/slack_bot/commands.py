@@ -160,6 +160,7 @@ class Commands:
             command=command,
             arguments=arguments,
             scope=self._surface.places.scope_of(origin),
+            origin=origin,
             actor=principal_key("slack", asker.team, asker.user),
             actor_name=await self._surface.directory.name(asker.user),
             platform_admin=await self._surface.directory.is_admin(asker.user),

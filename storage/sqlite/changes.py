@@ -16,17 +16,17 @@ _EDITED = "message_edited"
 
 
 def find(connection: sqlite3.Connection, tenant: str, source_key: str) -> Message | None:
-    """What a person said, by its platform's key."""
+    """What a person of a tenant said, by its platform's key, whichever agent remembers it."""
     row = connection.execute(
-        "SELECT * FROM messages WHERE source_key = ? AND tenant = ? AND author IS NOT NULL "
-        "AND kind <> ? ORDER BY seq LIMIT 1",
-        (source_key, tenant, _EDITED),
+        "SELECT * FROM messages WHERE source_key = :key AND kind <> :edited "
+        "AND substr(author, 1, length(:tenant) + 1) = :tenant || '/' ORDER BY seq LIMIT 1",
+        {"key": source_key, "tenant": tenant, "edited": _EDITED},
     ).fetchone()
     if row is None:
         return None
     personal = accounts.agent_kind(row["agent_id"]) == "personal"
     scope = Scope(
-        tenant=tenant,
+        tenant=row["tenant"],
         agent_id=row["agent_id"],
         conversation_id=row["conversation_id"],
         speaker=row["author"],

@@ -22,7 +22,8 @@ _KEYS = """
     UNION SELECT speaker FROM events UNION SELECT speaker FROM usage
     UNION SELECT principal FROM cards UNION SELECT principal FROM kept_choices
     UNION SELECT author FROM schedules UNION SELECT principal FROM links
-    UNION SELECT linked FROM links UNION SELECT payer FROM budget_notices
+    UNION SELECT linked FROM links UNION SELECT principal FROM link_codes
+    UNION SELECT payer FROM budget_notices
     UNION SELECT actor FROM place_settings
 """
 

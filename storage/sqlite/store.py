@@ -17,6 +17,7 @@ from storage.sqlite.embedding import EmbeddingIndexer
 from storage.sqlite.importing import Importing
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.keeping import Keeping
+from storage.sqlite.linking import Linking
 from storage.sqlite.loading import Loading
 from storage.sqlite.operating import Operating
 from storage.sqlite.placing import Placing
@@ -50,6 +51,7 @@ class SqliteStore(
     Importing,
     Budgeting,
     Placing,
+    Linking,
     Receipting,
     Wishing,
 ):

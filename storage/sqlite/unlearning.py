@@ -304,6 +304,7 @@ _REST = {
     "kept choices": (
         "DELETE FROM kept_choices WHERE principal IN (SELECT value FROM json_each(:keys))"
     ),
+    "link codes": "DELETE FROM link_codes WHERE principal IN (SELECT value FROM json_each(:keys))",
     "principals": "DELETE FROM principals WHERE principal IN (SELECT value FROM json_each(:keys))",
 }
 _ANONYMOUS = (

@@ -23,11 +23,24 @@ def direct(user="U2"):
 
 
 def places(preset="team", *configured):
-    return Places(FixedClock(), Rules(mapping=preset), configured, OWNER)
+    return Places(Rules(mapping=preset), configured, OWNER)
 
 
 def setting(value, place="slack:T1/channel/C1", name="mapping"):
     return PlaceSetting(place=place, name=name, value=value, actor="slack:T1/U9", at=NOW)
+
+
+class Kept:
+    """What was set and linked."""
+
+    def __init__(self, settings=(), links=()):
+        self._settings, self._links = settings, links
+
+    async def place_settings(self, tenant=None):
+        return list(self._settings)
+
+    async def links(self):
+        return list(self._links)
 
 
 class TestPresets:
@@ -73,7 +86,7 @@ class TestPresets:
         where = places("single")
         here, there = (where.scope_of(channel(room)) for room in ("C1", "C2"))
         assert here.agent_id == there.agent_id == "slack:T1/workspace"
-        assert here.conversation_id == there.conversation_id.replace("C2", "C1")
+        assert here.conversation_id != there.conversation_id
         elsewhere = Origin(platform="slack", team="T2", user="U2", room="C1")
         assert where.scope_of(elsewhere).agent_id == "slack:T2/workspace"
 
@@ -114,13 +127,16 @@ class TestAgentsOfPlaces:
 
 
 class TestSettings:
-    def test_what_is_set_in_chat_goes_over_the_file_and_the_file_over_the_default(self):
+    async def set(self, where, *settings):
+        await where.load(Kept(settings))
+
+    async def test_what_is_set_in_chat_goes_over_the_file_and_the_file_over_the_default(self):
         where = places("team", ("slack:T1/*", "mapping", "single"))
         assert where.rules_for(channel()).mapping == "single"
-        where.follow(setting("per-user-in-channel"))
+        await self.set(where, setting("per-user-in-channel"))
         assert where.rules_for(channel()).mapping == "per-user-in-channel"
         assert where.rules_for(channel("C2")).mapping == "single"
-        where.follow(setting(None))
+        await self.set(where)
         assert where.rules_for(channel()).mapping == "single"
 
     def test_the_pattern_that_says_most_wins(self):
@@ -136,7 +152,7 @@ class TestSettings:
             await memory.store.set_place_setting(setting("single"))
             await memory.store.set_place_setting(setting(None))
         async with open_memory(tmp_path) as memory:
-            where = Places(FixedClock())
+            where = Places()
             await where.load(memory.store)
             acts = [(row.action, row.subject) for row in await memory.store.audit(9)]
             kept = await memory.store.place_settings("slack:T1")

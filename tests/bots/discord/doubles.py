@@ -111,7 +111,7 @@ def make_adapter(inbox=None, runner=None, **more):
         runner or RecordingRunner(),
         more.pop("table", TABLE),
         more.pop("now", Clock()),
-        places=more.pop("places", None) or Places(Clock(), configured=elsewhere),
+        places=more.pop("places", None) or Places(configured=elsewhere),
         threads=more.pop("threads", None) or KeptThreads(),
         **more,
     )

@@ -165,7 +165,7 @@ def make_bot(slack) -> MakeBot:
     def make(**settings: object) -> Bot:
         inbox, runner, clock = RecordingInbox(slack), RecordingRunner(), Clock()
         defaults = {"api_base_url": slack.base_url, "ping_interval_seconds": 0.1}
-        places = settings.pop("places", None) or Places(clock)
+        places = settings.pop("places", None) or Places()
         threads = settings.pop("threads", None) or KeptThreads()
         adapter = SlackAdapter(
             BOT_TOKEN,

@@ -61,7 +61,7 @@ class TestSignatures:
                 RecordingRunner(),
                 (),
                 lambda: NOW,
-                Places(lambda: NOW),
+                Places(),
                 KeptThreads(),
             )
 

@@ -1,0 +1,185 @@
+"""The commands with which a person shares one memory between platforms, and ends that."""
+
+import hashlib
+import secrets
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bots.adapter import Choice, CommandAnswer, CommandRequest
+from bots.commands import Handler
+from bots.operations import Operations
+from bots.places import Places
+from engine.errors import BadRequest
+from engine.links import Link
+from engine.store import Store
+
+CODE_LIFE = timedelta(minutes=10)
+WRONG_CODES = 5
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no characters that look alike
+_CODE_CHARS = 8
+_GUESSERS = 1_000
+_PRIVATE_ONLY = "That is about your direct messages; use it in one."
+_WRONG = "There is no such code, or it is older than ten minutes; `memory link` gives a new one."
+_TOO_MANY = "Those were too many wrong codes; try again in ten minutes."
+_CODE = (
+    "Your code is **{code}**. Within ten minutes, type `memory link {code}` in a direct message "
+    "to me on the other platform. Give it to nobody: whoever types it shares your memory."
+)
+_WHICH = (
+    "That is the code of {other}. From now on one memory answers both of you, who have to be one "
+    "person. Which one? The other is kept under its key, and nothing of it is merged."
+)
+_START = (
+    "You ({leaving}) stop sharing the memory `{agent}`. What shall {leaving} go on with? The "
+    "shared memory stays with the other identity."
+)
+
+
+class LinkCommands:
+    """``memory link`` and ``memory unlink``.
+
+    Args:
+        store: The memory.
+        places: Which follow what is linked.
+        now: The clock.
+    """
+
+    def __init__(self, store: Store, places: Places, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._places = places
+        self._now = now
+        self._wrong: dict[str, deque[datetime]] = {}
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the words of the command table."""
+        return {"memory link": self._link, "memory unlink": self._unlink}
+
+    async def _link(self, request: CommandRequest) -> CommandAnswer:
+        _require_private(request)
+        typed = request.arguments.get("code", "")
+        if not typed.strip():
+            return await self._new_code(request.actor)
+        code = _hashed(typed)
+        other = await self._owner(request.actor, code)
+        if not (keep := request.arguments.get("keep", "").strip().lower()):
+            return _which(typed, other)
+        agents = {"here": (other, request.actor), "there": (request.actor, other)}
+        if keep not in agents:
+            raise BadRequest("Say which memory to keep: here or there.")
+        moving, staying = agents[keep]
+        agent_id = await self._agent_of(staying)
+        link = Link(principal=moving, agent_id=agent_id, linked=staying)
+        if not await self._store.use_link_code(code, link, self._now()):
+            raise BadRequest(_WRONG)
+        await self._places.load(self._store)
+        return CommandAnswer(
+            text=f"Done: `{agent_id}` answers {moving} and {staying} in direct messages. "
+            "`memory unlink` ends it."
+        )
+
+    async def _new_code(self, actor: str) -> CommandAnswer:
+        code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_CHARS))
+        await self._store.keep_link_code(_hashed(code), actor, self._now() + CODE_LIFE)
+        return CommandAnswer(text=_CODE.format(code=code))
+
+    async def _owner(self, actor: str, code: str) -> str:
+        """Whose code it is; wrong ones are counted, so that nobody finds one by trying."""
+        now = self._now()
+        wrong = self._wrong.get(actor)
+        if wrong and len(wrong) == WRONG_CODES and now - wrong[0] < CODE_LIFE:
+            raise BadRequest(_TOO_MANY)
+        owner = await self._store.link_code_owner(code, now)
+        if owner is None:
+            self._wrong.setdefault(actor, deque(maxlen=WRONG_CODES)).append(now)
+            if len(self._wrong) > _GUESSERS:
+                self._wrong.pop(next(iter(self._wrong)))
+            raise BadRequest(_WRONG)
+        if owner == actor:
+            raise BadRequest("That is your own code; type it on the other platform.")
+        if await self._agent_of(owner) == await self._agent_of(actor):
+            raise BadRequest("You two share a memory already.")
+        return owner
+
+    async def _unlink(self, request: CommandRequest) -> CommandAnswer:
+        _require_private(request)
+        leaving, agent_id = await self._shared(request.actor)
+        own = _own_key(leaving)
+        before = await self._store.resolve_agent(own) == own and own != agent_id
+        start = request.arguments.get("start", "").strip().lower()
+        if not start:
+            return _where_from(leaving, agent_id, before=before)
+        if start == "before" and before:
+            target = own
+        elif start in ("copy", "empty"):
+            target = await self._unused_key(leaving)
+        else:
+            raise BadRequest("Say how to go on: copy, empty, or before.")
+        if start == "copy":
+            await self._copy(agent_id, target, request.actor)
+        await self._store.set_link(Link(principal=leaving, agent_id=target), self._now())
+        await self._places.load(self._store)
+        return CommandAnswer(text=f"Done: `{target}` answers {leaving} in direct messages.")
+
+    async def _shared(self, actor: str) -> tuple[str, str]:
+        """Who leaves, and which agent: the one who came, whoever of the two asks."""
+        for link in await self._store.links():
+            if link.linked and actor in (link.principal, link.linked):
+                return link.principal, link.agent_id
+        raise BadRequest("You share your memory with no other identity.")
+
+    async def _agent_of(self, principal: str) -> str:
+        links = {link.principal: link.agent_id for link in await self._store.links()}
+        return links.get(principal) or _own_key(principal)
+
+    async def _unused_key(self, principal: str) -> str:
+        key, number = _own_key(principal), 1
+        tenant, _, user = principal.partition("/")
+        while await self._store.resolve_agent(key) == key:
+            number += 1
+            key = f"{tenant}/{number}/user/{user}"
+        return key
+
+    async def _copy(self, agent_id: str, target: str, actor: str) -> None:
+        if await self._store.resolve_agent(agent_id) is None:
+            return  # nothing was said yet
+        operations = Operations(self._store, self._now, actor)
+        with tempfile.TemporaryDirectory(prefix="membot-") as folder:
+            file = Path(folder) / "memory.zip"
+            await operations.export(agent_id, file)
+            await operations.import_archive(file, agent_id=target, dry_run=False)
+
+
+def _require_private(request: CommandRequest) -> None:
+    if request.scope.audience != "private":
+        raise BadRequest(_PRIVATE_ONLY)
+
+
+def _hashed(code: str) -> str:
+    plain = "".join(char for char in code.upper() if char in _ALPHABET)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _own_key(principal: str) -> str:
+    tenant, _, user = principal.partition("/")
+    return f"{tenant}/user/{user}"
+
+
+def _which(typed: str, other: str) -> CommandAnswer:
+    choices = tuple(
+        Choice(label=label, command="memory link", arguments={"code": typed, "keep": keep})
+        for label, keep in (("Keep the memory here", "here"), (f"Keep that of {other}", "there"))
+    )
+    return CommandAnswer(text=_WHICH.format(other=other), choices=choices)
+
+
+def _where_from(leaving: str, agent_id: str, *, before: bool) -> CommandAnswer:
+    ways = [("A copy of the shared memory", "copy"), ("An empty memory", "empty")]
+    ways += [("What was there before", "before")] if before else []
+    choices = tuple(
+        Choice(label=label, command="memory unlink", arguments={"start": start})
+        for label, start in ways
+    )
+    return CommandAnswer(text=_START.format(leaving=leaving, agent=agent_id), choices=choices)

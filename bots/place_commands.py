@@ -1,0 +1,150 @@
+"""The commands with which admins set what holds for a channel."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import get_args
+
+from bots.adapter import CommandAnswer, CommandRequest
+from bots.commands import Handler
+from bots.config_file import LABEL, OWN_LABELS
+from bots.places import Places
+from bots.routing import Mode, Origin, OtherBots, Outsiders, Preset
+from engine.config import MemoryConfig
+from engine.errors import BadRequest
+from engine.place_settings import PlaceSetting
+from engine.records import BlockWrite
+from engine.store import Store
+
+_ROOMS_ONLY = "That is set for channels; use it in one."
+_LIMIT_CHARS = MemoryConfig().block_limit_chars
+_MODES = {
+    "mention": "I answer mentions, replies to me, and in threads that I take part in.",
+    "thread": "I answer a mention in a thread of its own.",
+    "listen": "I read everything here and speak up when I have something worth saying. On Discord "
+    "that needs the Message Content intent, and holds from my next connection on.",
+    "off": "I answer nobody here; commands still work.",
+}
+_KEPT = "What `{key}` remembers is kept under that key, and used again when you go back."
+
+
+class PlaceCommands:
+    """``agent mode``, ``map``, ``persona`` and ``block``.
+
+    Args:
+        store: Keeps what is set.
+        places: What is set now.
+        personas: Texts of configured personas by name.
+        now: The clock.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        places: Places,
+        personas: Mapping[str, str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._places = places
+        self._personas = personas
+        self._now = now
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the words of the command table."""
+        return {
+            "agent mode": self._mode,
+            "agent map": self._map,
+            "agent persona": self._persona,
+            "agent block": self._block,
+        }
+
+    async def _mode(self, request: CommandRequest) -> CommandAnswer:
+        origin = _room(request)
+        await self._choose(request, origin.place, "mode", get_args(Mode))
+        await self._choose(request, origin.place, "bots", get_args(OtherBots))
+        rules = self._places.rules_for(origin)
+        others = "may speak to me by mentioning me" if rules.bots == "mentions" else "are ignored"
+        text = f"Mode `{rules.mode}`: {_MODES[rules.mode]} Other bots {others}."
+        return CommandAnswer(text=text)
+
+    async def _map(self, request: CommandRequest) -> CommandAnswer:
+        origin = _room(request)
+        if request.arguments.get("mapping") == "personal":
+            raise BadRequest("personal is about direct messages; set it with MEMBOT_MAPPING.")
+        before = self._places.scope_of(origin).agent_id
+        await self._choose(request, origin.place, "mapping", get_args(Preset))
+        await self._choose(request, origin.place, "outsiders", get_args(Outsiders))
+        rules, agent_id = self._places.rules_for(origin), self._places.scope_of(origin).agent_id
+        learns = "learn" if rules.outsiders == "learn" else "answer, and learn nothing"
+        lines = [
+            f"Mapping `{rules.mapping}`: what you say here is remembered by `{agent_id}`.",
+            f"From guests and in channels shared with others I {learns}.",
+        ]
+        lines += [_KEPT.format(key=before)] if before != agent_id else []
+        return CommandAnswer(text="\n".join(lines))
+
+    async def _persona(self, request: CommandRequest) -> CommandAnswer:
+        _room(request)
+        wanted = request.arguments.get("text", "").strip()
+        window = await self._store.load_window(request.scope)
+        block = next((one for one in window.blocks if one.label == "persona"), None)
+        if not wanted:
+            names = ", ".join(f"`{name}`" for name in self._personas) or "none"
+            shown = block.value if block else "(nobody has spoken here yet)"
+            return CommandAnswer(text=f"{shown}\n\nConfigured personas: {names}.")
+        value = _fitting(self._personas.get(wanted, wanted))
+        await self._set(request, _home(request), "block:persona", value)
+        if block is not None:
+            changed = replace(block, value=value, version=block.version + 1)
+            write = BlockWrite(
+                block=changed, author=request.actor, source_key=None, operation="agent persona"
+            )
+            await self._store.write_blocks(request.scope, [write], self._now())
+        return CommandAnswer(text="Done: that is who I am here.")
+
+    async def _block(self, request: CommandRequest) -> CommandAnswer:
+        _room(request)
+        label = request.arguments.get("label", "").strip()
+        value = request.arguments.get("text", "").strip()
+        if label in OWN_LABELS or not LABEL.fullmatch(label):
+            raise BadRequest(
+                "A block's name has letters, digits, - and _, and is none of "
+                f"{', '.join(OWN_LABELS)}."
+            )
+        await self._set(request, _home(request), f"block:{label}", _fitting(value) or None)
+        done = "always in my sight here; I can't change it" if value else "gone"
+        return CommandAnswer(text=f"Done: from the next message on, `{label}` is {done}.")
+
+    async def _choose(
+        self, request: CommandRequest, place: str, name: str, accepted: tuple[str, ...]
+    ) -> None:
+        value = request.arguments.get(name, "").strip().lower()
+        if value and value not in accepted:
+            raise BadRequest(f"{name} is one of {', '.join(accepted)}.")
+        if value:
+            await self._set(request, place, name, value)
+
+    async def _set(self, request: CommandRequest, place: str, name: str, value: str | None) -> None:
+        setting = PlaceSetting(
+            place=place, name=name, value=value, actor=request.actor, at=self._now()
+        )
+        await self._store.set_place_setting(setting)
+        await self._places.load(self._store)  # what is said next tells of it
+
+
+def _room(request: CommandRequest) -> Origin:
+    if request.origin is None or request.origin.room is None:
+        raise BadRequest(_ROOMS_ONLY)
+    return request.origin
+
+
+def _home(request: CommandRequest) -> str:
+    """The place whose agents all get it: one person's in a channel follow the channel."""
+    return request.scope.agent_id.partition("/user/")[0]
+
+
+def _fitting(text: str) -> str:
+    if len(text) > _LIMIT_CHARS:
+        raise BadRequest(f"That has {len(text)} characters; a block holds {_LIMIT_CHARS}.")
+    return text
