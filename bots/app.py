@@ -298,7 +298,6 @@ async def open_engine(
 def build_places(settings: Settings) -> Places:
     """What the configuration sets for places; what the database has is still to be loaded."""
     return Places(
-        utc_now,
         Rules(mapping=settings.env.membot_mapping),
         place_rules(settings.file),
         settings.file.owner.identities,

@@ -192,6 +192,8 @@ class MembotClient(discord.Client):
         if place is None or heard == "ignore":
             return None
         if heard == "answer":
+            if place.thread is not None:
+                await self._threads.engage(place.thread)
             typed = words_of(text_of(message, self.user.id))
             if typed is not None and self._words is not None:
                 await self._words.take(message, place, typed)
@@ -213,11 +215,12 @@ class MembotClient(discord.Client):
     async def _where_to_answer(self, message: discord.Message, place: Place) -> Place:
         """The place of the message, or in mode ``thread`` a thread that begins with it."""
         rules = self._places.rules_for(place.origin(message.author.id))
-        if rules.mode == "thread" and place.room is not None and place.thread is None:
-            place = await opened_thread(message, place)
-        if place.thread is not None:
-            await self._threads.engage(place.thread)
-        return place
+        if rules.mode != "thread" or place.room is None or place.thread is not None:
+            return place
+        opened = await opened_thread(message, place)
+        if opened.thread is not None:
+            await self._threads.engage(opened.thread)
+        return opened
 
     async def _place_of(self, message: discord.Message) -> Place | None:
         channel = message.channel

@@ -126,7 +126,8 @@ def event_of(
 
 def roles_of(person: discord.User | discord.Member) -> tuple[str, ...]:
     """Ids of somebody's roles in the server where they are met."""
-    roles = person.roles if isinstance(person, discord.Member) else []
+    known = isinstance(person, discord.Member) and isinstance(person.guild, discord.Guild)
+    roles = person.roles if known else []  # the roles of a server that is not in the cache are not
     return tuple(str(role.id) for role in roles)
 
 

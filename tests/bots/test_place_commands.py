@@ -123,7 +123,15 @@ class TestBlock:
         assert "rules" not in blocks(desk, memory)
 
     async def test_it_goes_over_the_operators_of_that_name(self, desk, memory):
-        config = EngineConfig(blocks=(OperatorBlock(label="rules", text="Be kind."),))
+        kind = OperatorBlock(
+            label="rules",
+            text="Be kind.",
+            description="",
+            limit_chars=200,
+            read_only=True,
+            places=("*",),
+        )
+        config = EngineConfig(blocks=(kind,))
         await desk.run("agent block", ROOM, label="rules", text="No spoilers.")
         assert blocks(desk, memory, config=config)["rules"].value == "No spoilers."
         assert blocks(desk, memory, slack(room="C2"), config)["rules"].value == "Be kind."

@@ -103,7 +103,6 @@ class TestRooms:
         await bot.take(slack.event(two))
         first, second = bot.inbox.events
         assert first.scope == second.scope
-        assert first.place == second.place
 
 
 class TestThreads:
