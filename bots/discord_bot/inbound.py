@@ -126,9 +126,9 @@ def event_of(
 
 def roles_of(person: discord.User | discord.Member) -> tuple[str, ...]:
     """Ids of somebody's roles in the server where they are met."""
-    known = isinstance(person, discord.Member) and isinstance(person.guild, discord.Guild)
-    roles = person.roles if known else []  # the roles of a server that is not in the cache are not
-    return tuple(str(role.id) for role in roles)
+    if not isinstance(person, discord.Member) or not isinstance(person.guild, discord.Guild):
+        return ()  # also in a server that is not in the cache yet
+    return tuple(str(role.id) for role in person.roles)
 
 
 def _says_something(message: discord.Message, bot_id: int) -> bool:
