@@ -17,6 +17,7 @@ from tests.fixtures.slack_server import BOT_TOKEN, Fault, SlackServer
 @pytest.fixture
 async def slack():
     async with SlackServer() as server:
+        server.epoch = int(time.time())  # what is older than retention allows goes at the start
         yield server
 
 
