@@ -8,6 +8,7 @@ BENCHMARKS = (
     "bench.start",
     "bench.search",
     "bench.turn_growth",
+    "bench.chat_load",
     "bench.long_run",
     "bench.nested_kv",
     "bench.document_qa",

@@ -9,24 +9,23 @@ of each rate limit was used in the worst stretch of time. Exits with 1 when a li
 """
 
 import asyncio
-import os
 import random
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.platforms import membot_run
 from bench.report import report
 from tests.fixtures.discord_server import BOT_ID, DiscordServer, channel_payload
 from tests.fixtures.limits import DISCORD, SLACK, Arrival, Limit
 from tests.fixtures.model_server import ModelServer
-from tests.fixtures.slack_server import APP_TOKEN, BOT_TOKEN, BOT_USER, SlackServer
+from tests.fixtures.slack_server import BOT_USER, SlackServer
 
 MODEL_SECONDS = 5.0
 PEOPLE_A_ROOM = 5
@@ -34,7 +33,6 @@ IN_ROOMS = 0.6
 COMMANDS = 0.1
 EACH_SECONDS = 30.0  # between two messages of one person, on average
 TYPING_SECONDS = 10.0  # how long Discord shows a typing sign
-START_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,52 +213,20 @@ def percentile(ordered: Sequence[float], share: int) -> float:
     return ordered[-(-len(ordered) * share // 100) - 1]
 
 
-@asynccontextmanager
-async def served(
-    discord: DiscordServer, slack: SlackServer, model: ModelServer
-) -> AsyncIterator[None]:
-    """`membot run`, connected to both."""
-    settings = {
-        "DISCORD_TOKEN": discord.token,
-        "DISCORD_API_BASE_URL": discord.api_base_url,
-        "DISCORD_GATEWAY_URL": discord.gateway_url,
-        "SLACK_BOT_TOKEN": BOT_TOKEN,
-        "SLACK_APP_TOKEN": APP_TOKEN,
-        "SLACK_API_BASE_URL": slack.base_url,
-        "OPENAI_BASE_URL": model.url,
-        "MEMBOT_MODEL": "fake",
-        "MEMBOT_EMBEDDING_MODEL": "none",
-        "MEMBOT_WEB_LISTEN": "off",
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        database = {"MEMBOT_DATABASE_URL": f"sqlite:///{folder}/membot.db"}
-        command = (sys.executable, "-m", "bots", "run")
-        process = await asyncio.create_subprocess_exec(
-            *command, env=os.environ | settings | database, stderr=asyncio.subprocess.DEVNULL
-        )
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                while not (discord.commands and slack.connections):
-                    await asyncio.sleep(0.05)
-            yield
-        finally:
-            process.terminate()
-            await process.wait()
-
-
 async def measure(
     people: int, seconds: float, model_seconds: float, each: float
 ) -> list[dict[str, object]]:
     """Both platforms at once, and until the last answers had their time."""
-    discord, slack = DiscordServer(), SlackServer()
-    await discord.start()
-    async with slack, ModelServer() as model:
+    async with DiscordServer() as discord, SlackServer() as slack, ModelServer() as model:
         model.seconds = model_seconds
+        slack.epoch = int(time.time())
+        discord.write_at(time.time())
         crowds: list[Crowd] = [DiscordCrowd(discord, people), SlackCrowd(slack, people)]
-        async with served(discord, slack, model):
-            await asyncio.gather(*(write(crowd, people, seconds, each) for crowd in crowds))
-            await asyncio.sleep(2 * model_seconds)
-        await discord.stop()
+        settings = {"OPENAI_BASE_URL": model.url, "MEMBOT_MODEL": "fake"}
+        with tempfile.TemporaryDirectory() as folder:
+            async with membot_run(Path(folder), discord, slack, **settings):
+                await asyncio.gather(*(write(crowd, people, seconds, each) for crowd in crowds))
+                await asyncio.sleep(2 * model_seconds)
     return [line for crowd in crowds for line in rows(crowd)]
 
 
