@@ -5,6 +5,7 @@ An adapter converts in, hands over, converts out. It decides nothing about memor
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from bots.routing import Origin
@@ -47,6 +48,22 @@ class AnswerFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PointedMessage:
+    """The message in whose menu a command was chosen, as the platform has it.
+
+    Attributes:
+        source_key: As the adapter names it in its events.
+        author: Principal key; None when the bot said it.
+    """
+
+    source_key: str
+    author: str | None
+    author_name: str
+    text: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRequest:
     """A command, from whichever surface.
 
@@ -61,6 +78,7 @@ class CommandRequest:
         file: Bytes that came with it (``agent import``).
         site: Address of the workspace where messages can be opened, where it has its own.
         locale: The actor's, as the platform has it.
+        message: The one in whose menu it was chosen.
         roles: Ids of the actor's roles, where the platform has such.
     """
 
@@ -75,6 +93,7 @@ class CommandRequest:
     file: AnswerFile | None = None
     site: str = ""
     locale: str = "en"
+    message: PointedMessage | None = None
     roles: tuple[str, ...] = ()
 
 
@@ -119,6 +138,7 @@ class CommandSpec:
         options: Name to help line, in order; an option ending in ``?`` may be left out.
         admin: Whether only admins may.
         takes_file: Whether an attachment belongs to it.
+        menu: Its name in the menu of a message, where it has a place.
     """
 
     words: str
@@ -126,6 +146,7 @@ class CommandSpec:
     options: Mapping[str, str] = field(default_factory=dict)
     admin: bool = False
     takes_file: bool = False
+    menu: str = ""
 
 
 class Adapter(Delivery, Protocol):

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bots import document_shell, setup_shell, shell
+from bots import admin_shell, document_shell, setup_shell, shell
 from engine.errors import (
     BadRequest,
     MembotError,
@@ -33,6 +33,7 @@ app = typer.Typer(
 shell.register(app)
 document_shell.register(app)
 setup_shell.register(app)
+admin_shell.register(app)
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 

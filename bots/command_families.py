@@ -16,6 +16,7 @@ from bots.history_commands import HistoryCommands
 from bots.learning_commands import LearningCommands
 from bots.link_commands import LinkCommands
 from bots.memory_commands import MemoryCommands
+from bots.message_commands import MessageCommands
 from bots.own_memory import OwnMemory
 from bots.place_commands import PlaceCommands
 from bots.places import Places
@@ -45,6 +46,7 @@ def build_commands(
         CardCommands(store, now),
         LinkCommands(store, places, now),
         LearningCommands(store, rights, now),
+        MessageCommands(store, inbox, rights, now),
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
         PlaceCommands(store, places, allowances.configured.personas, now),
         *_admin_families(store, rights, now),

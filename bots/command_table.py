@@ -109,6 +109,18 @@ COMMANDS: tuple[CommandSpec, ...] = (
         summary="Share no memory with your other identity any more",
         options={"start?": "What the one that leaves goes on with: copy, empty, or before"},
     ),
+    CommandSpec(
+        words="memory remember",
+        summary="Keep a text as a note",
+        options={"text": "What to keep"},
+        menu="Remember this",
+    ),
+    CommandSpec(
+        words="memory forget-message",
+        summary="Forget a message and everything I made of it, in two steps",
+        options={"message": "Its key, such as slack:T1/C2/1700000000.000001"},
+        menu="Forget this",
+    ),
     CommandSpec(words="new", summary="A fresh conversation; memory is kept"),
     CommandSpec(words="retry", summary="Answer your last message again if that failed"),
     CommandSpec(words="stop", summary="Stop the answer that is being worked on"),

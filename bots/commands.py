@@ -56,18 +56,27 @@ class Commands:
     async def run(self, request: CommandRequest) -> CommandAnswer:
         """Carry out a command; problems come back as an answer with one plain sentence."""
         try:
-            if request.command == _KEPT:
-                request = await self._chosen(request)
-            handler = self._handlers.get(request.command)
-            if handler is None:
-                raise BadRequest(text(request.locale, "answer.unknown_command"))
-            if request.command in _ADMIN_COMMANDS and not self._rights.is_admin(request):
-                raise NotAllowed(text(request.locale, "answer.admins_only"))
-            if self._rights.is_shut_out(request):
-                raise NotAllowed(text(request.locale, "answer.shut_out"))
-            return await handler(request)
+            return await self.carry_out(request)
         except MembotError as problem:
             return CommandAnswer(text=problem.sentence)
+
+    async def carry_out(self, request: CommandRequest) -> CommandAnswer:
+        """Carry out a command.
+
+        Raises:
+            BadRequest: There is no such command, or it says too little.
+            NotAllowed: The actor may not give it.
+        """
+        if request.command == _KEPT:
+            request = await self._chosen(request)
+        handler = self._handlers.get(request.command)
+        if handler is None:
+            raise BadRequest(text(request.locale, "answer.unknown_command"))
+        if request.command in _ADMIN_COMMANDS and not self._rights.is_admin(request):
+            raise NotAllowed(text(request.locale, "answer.admins_only"))
+        if self._rights.is_shut_out(request):
+            raise NotAllowed(text(request.locale, "answer.shut_out"))
+        return await handler(request)
 
     async def keep(self, request: CommandRequest, choice: Choice) -> Choice:
         """A shorter choice in the place of one that is too long for a button."""

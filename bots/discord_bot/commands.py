@@ -34,6 +34,12 @@ class Desk(Protocol):
         """Acknowledge, run, answer."""
         ...
 
+    async def message_picked(
+        self, interaction: Interaction, spec: CommandSpec, message: discord.Message
+    ) -> None:
+        """The same for a command of a message's menu."""
+        ...
+
 
 class Summaries(app_commands.Translator):
     """What commands do, in the languages that we have."""
@@ -68,6 +74,8 @@ class CommandMenu(app_commands.CommandTree[discord.Client]):
                 self._group(tuple(path), table, groups).add_command(command)
             else:
                 self.add_command(command)
+            if spec.menu:
+                self.add_command(_menu(spec, desk))
 
     def _group(
         self,
@@ -129,6 +137,18 @@ def _command(
     )
     command.default_permissions = _permissions(admin=spec.admin) if top else None
     return command
+
+
+def _menu(spec: CommandSpec, desk: Desk) -> app_commands.ContextMenu:
+    async def picked(interaction: Interaction, message: discord.Message) -> None:
+        await desk.message_picked(interaction, spec, message)
+
+    return app_commands.ContextMenu(
+        name=spec.menu,
+        callback=picked,
+        allowed_contexts=_contexts(admin=spec.admin),
+        allowed_installs=_installs(admin=spec.admin),
+    )
 
 
 def _callback(spec: CommandSpec, desk: Desk) -> Callable[..., Coroutine[None, None, None]]:

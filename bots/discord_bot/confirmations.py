@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, cast
 
-from bots.adapter import AnswerFile, Choice
+from bots.adapter import AnswerFile, Choice, PointedMessage
 
 ANYONE = 0  # in the place of whose button it is
 _CODE_CHARS = 100  # Discord's limit for a custom_id
@@ -31,6 +31,7 @@ class Asked:
     arguments: Mapping[str, str] = field(default_factory=dict)
     file: AnswerFile | None = None
     confirmed: bool = False
+    message: PointedMessage | None = None
 
     @classmethod
     def by(cls, choice: Choice) -> Self:

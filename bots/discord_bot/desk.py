@@ -7,14 +7,21 @@ from typing import cast
 
 import discord
 
-from bots.adapter import Choice, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
+from bots.adapter import (
+    Choice,
+    CommandAnswer,
+    CommandRequest,
+    CommandRunner,
+    CommandSpec,
+    PointedMessage,
+)
 from bots.choices import choices_of
 from bots.discord_bot.answers import drawn, show_answer
 from bots.discord_bot.attachments import attached_file
 from bots.discord_bot.confirmations import ANYONE, MOST_CHARS, Asked, Button, Confirmations
-from bots.discord_bot.inbound import Place, place_in_guild, roles_of
+from bots.discord_bot.inbound import Place, place_in_guild, roles_of, source_key, text_of
 from bots.places import Places
-from bots.routing import clean_name
+from bots.routing import clean_name, principal_key
 from bots.texts import text
 from engine.errors import BadRequest, MembotError
 
@@ -52,6 +59,26 @@ class CommandDesk:
             await show_answer(interaction, CommandAnswer(text=problem.sentence))
             return
         await self._carry_out(interaction, Asked(words=spec.words, arguments=arguments, file=file))
+
+    async def message_picked(
+        self, interaction: Interaction, spec: CommandSpec, message: discord.Message
+    ) -> None:
+        """Run a command about a message."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        pointed = self._pointed(interaction, message)
+        await self._carry_out(interaction, Asked(words=spec.words, message=pointed))
+
+    def _pointed(self, interaction: Interaction, message: discord.Message) -> PointedMessage:
+        me = self._client.user.id if self._client.user else 0
+        team = self._place_of(interaction).origin(message.author.id).team
+        own = message.author.id == me
+        return PointedMessage(
+            source_key=source_key(message.channel.id, message.id),
+            author=None if own else principal_key("discord", team, str(message.author.id)),
+            author_name=clean_name(message.author.display_name),
+            text=text_of(message, me),
+            sent_at=message.created_at,
+        )
 
     async def button_pressed(self, interaction: Interaction) -> None:
         """Go on with what was asked, or leave it; only for the person who asked."""
@@ -118,6 +145,7 @@ class CommandDesk:
             confirmed=asked.confirmed,
             file=asked.file,
             locale=interaction.locale.value,
+            message=asked.message,
             roles=roles_of(user),
         )
 

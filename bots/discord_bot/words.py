@@ -11,7 +11,7 @@ import discord
 from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, CommandSpec
 from bots.discord_bot.answers import fitting
 from bots.discord_bot.attachments import attached_file
-from bots.discord_bot.inbound import Place
+from bots.discord_bot.inbound import Place, roles_of
 from bots.places import Places
 from bots.routing import clean_name
 from bots.texts import SOURCE, text
@@ -56,6 +56,7 @@ class TypedWords:
             confirmed=parsed.confirmed,
             file=file,
             locale=locale,
+            roles=roles_of(author),
         )
 
 

@@ -240,6 +240,9 @@ class SlackAdapter:
         app.event(_EVERYTHING)(_acknowledge)
         app.command(SLASH)(self._on_slash)
         app.action(re.compile(rf"{CONFIRM}|{CANCEL}|{CHOICE}_\d+"))(self._on_button)
+        for spec in self.command_table:
+            if spec.menu:
+                app.message_shortcut(spec.words)(self._on_shortcut)
         app.action(_EVERYTHING)(_acknowledge)
         app.error(_report)
         return app
@@ -274,6 +277,10 @@ class SlackAdapter:
 
     async def _on_slash(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         self._commands.take_slash(body)
+        await ack()
+
+    async def _on_shortcut(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        self._commands.take_shortcut(body)
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:

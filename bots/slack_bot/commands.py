@@ -3,12 +3,21 @@
 import json
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunner, CommandSpec
+from bots.adapter import (
+    AnswerFile,
+    CommandAnswer,
+    CommandRequest,
+    CommandRunner,
+    CommandSpec,
+    PointedMessage,
+)
 from bots.choices import choices_of
 from bots.places import Places
 from bots.routing import Origin, principal_key
+from bots.slack_bot.address import source_key
 from bots.slack_bot.answers import ANYONE, CANCEL, MOST_CHARS, Answers, Asker
 from bots.slack_bot.background import Background
 from bots.slack_bot.calls import SlackCalls
@@ -87,6 +96,33 @@ class Commands:
         elif not confirmed or self._first(f"{asker.channel}/{payload['container']['message_ts']}"):
             self._start(asker, self._press(asker, action["action_id"], value, confirmed=confirmed))
 
+    def take_shortcut(self, payload: Mapping[str, Any]) -> None:
+        """Run a command of a message's menu."""
+        channel, message = str(payload["channel"]["id"]), payload["message"]
+        thread = message.get("thread_ts")
+        asker = Asker(
+            team=str(payload["team"]["id"]),
+            user=str(payload["user"]["id"]),
+            channel=channel,
+            room=None if channel.startswith("D") else channel,
+            thread=thread if thread != message["ts"] else None,
+            response_url=payload.get("response_url"),
+        )
+        self._start(asker, self._run_pointed(asker, payload["callback_id"], message))
+
+    async def _run_pointed(self, asker: Asker, command: str, message: Mapping[str, Any]) -> None:
+        user, said = str(message.get("user") or ""), str(message.get("text") or "")
+        names = await self._surface.directory.names([user, *people_in(said)])
+        pointed = PointedMessage(
+            source_key=source_key(asker.team, asker.channel, message["ts"]),
+            author=None if message.get("bot_id") else principal_key("slack", asker.team, user),
+            author_name=names[user],
+            text=readable(said, names),
+            sent_at=datetime.fromtimestamp(float(message["ts"]), UTC),
+        )
+        request = await self._request(asker, command, {}, confirmed=False)
+        await self._answer(asker, replace(request, message=pointed))
+
     def _start(self, asker: Asker, work: Coroutine[Any, Any, None]) -> None:
         def failed(error_id: str) -> Coroutine[Any, Any, None]:
             return self._surface.answers.say(asker, _FAILED.format(error_id))
@@ -135,8 +171,11 @@ class Commands:
         self, asker: Asker, command: str, arguments: Mapping[str, str], *, confirmed: bool
     ) -> None:
         request = await self._request(asker, command, arguments, confirmed=confirmed)
+        await self._answer(asker, request)
+
+    async def _answer(self, asker: Asker, request: CommandRequest) -> None:
         try:
-            if asker.file and self._takes_file(command):
+            if asker.file and self._takes_file(request.command):
                 name, url = asker.file
                 content = await self._surface.calls.fetch_file(url)
                 request = replace(request, file=AnswerFile(name=name, content=content))

@@ -20,6 +20,7 @@ TABLE = (
     ),
     CommandSpec(words="memory search", summary="Search", options={"query": "What to look for"}),
     CommandSpec(words="memory forget-me", summary="Erase everything about you"),
+    CommandSpec(words="memory remember", summary="Keep", menu="Remember this"),
     CommandSpec(words="new", summary="A fresh conversation"),
     CommandSpec(words="help", summary="This list " + "and more " * 20),
     CommandSpec(

@@ -48,7 +48,7 @@ class TestRegistration:
         assert "agent reset" not in ada.available_commands(general)
 
     async def test_marks_what_may_be_left_out(self, simcord_env):
-        show, search, _ = self.registered(simcord_env)["memory"]["options"]
+        show, search, *_ = self.registered(simcord_env)["memory"]["options"]
         assert [(o["name"], o["required"], o["type"]) for o in show["options"]] == [
             ("topic", False, 3)
         ]
@@ -211,6 +211,23 @@ class TestTheCommandLayer:
     async def test_refuses_who_is_no_admin_whatever_discord_shows(self, simcord_env):
         result = await simcord_env.create_user("ada").slash("agent reset", target="room")
         assert result.response.content == "Only an admin may do that."
+
+
+class TestTheMenuOfAMessage:
+    @pytest.mark.behaviour("command.context-menus", "discord")
+    async def test_gives_a_command_about_it(self, guild, general, ada, bob, me, runner):
+        said = await bob.send(general, f"{me} the code is 4711")
+        result = await ada.context_menu(general, "Remember this", said)
+        [request] = runner.requests
+        assert (request.command, request.actor) == (
+            "memory remember",
+            f"discord:{guild.id}/{ada.id}",
+        )
+        assert request.message.text == "the code is 4711"
+        assert request.message.source_key == f"discord:{general.id}/{said.id}"
+        assert request.message.author == f"discord:{guild.id}/{bob.id}"
+        assert request.message.author_name == "Bob"
+        assert result.response.ephemeral
 
 
 class TestFiles:

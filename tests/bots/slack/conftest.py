@@ -30,6 +30,7 @@ TABLE = (
     CommandSpec(words="memory show", summary="Shows.", options={"topic?": "What about."}),
     CommandSpec(words="memory forget", summary="Forgets.", options={"item": "What."}),
     CommandSpec(words="memory edit", summary="Edits.", options={"item": "What.", "text": "New."}),
+    CommandSpec(words="memory remember", summary="Keeps.", menu="Remember this"),
     CommandSpec(words="memory export", summary="Exports."),
     CommandSpec(words="agent import", summary="Imports.", admin=True, takes_file=True),
     CommandSpec(words="status", summary="Says how it is."),

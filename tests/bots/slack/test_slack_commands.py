@@ -5,6 +5,8 @@ import json
 import pytest
 
 from bots.adapter import AnswerFile, Choice, CommandAnswer
+from bots.command_table import COMMANDS
+from bots.slack_bot.manifest import manifest
 from engine.errors import NotAllowed
 from tests.fixtures.slack_server import BOT_USER, Fault
 
@@ -273,6 +275,27 @@ class TestConfirming:
         await self.press(bot, button(slack.ephemerals[0], "Forget it"))
         await slack.until(lambda: slack.responses)
         assert bot.runner.requests[0].scope == bot.runner.requests[1].scope
+
+
+class TestTheMenuOfAMessage:
+    @pytest.mark.behaviour("command.context-menus", "slack")
+    async def test_gives_a_command_about_it(self, bot, slack):
+        said = slack.message("The code is 4711, <@U1>", user="U2", thread_ts="1699.1", **ROOM)
+        await bot.take(slack.shortcut("memory remember", said), "interactive")
+        await slack.until(lambda: slack.responses)
+        [request] = bot.runner.requests
+        assert (request.command, request.actor) == ("memory remember", "slack:T1/U1")
+        assert request.scope.conversation_id == "slack:T1/channel/C1/thread/1699.1"
+        assert request.message.text == "The code is 4711, @Ada"
+        assert request.message.source_key == f"slack:T1/C1/{said['ts']}"
+        assert (request.message.author, request.message.author_name) == ("slack:T1/U2", "Bob B")
+        assert slack.responses[0]["response_type"] == "ephemeral"
+
+    def test_is_in_the_manifest(self):
+        menus = {spec.words: spec.menu for spec in COMMANDS if spec.menu}
+        shortcuts = manifest()["features"]["shortcuts"]
+        assert {one["callback_id"]: one["name"] for one in shortcuts} == menus
+        assert {one["type"] for one in shortcuts} == {"message"}
 
 
 class TestFiles:
