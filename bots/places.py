@@ -23,7 +23,7 @@ from bots.routing import (
 from engine.links import LinkStore
 from engine.place_settings import PlaceSetting, PlaceStore
 from engine.places import most_specific
-from engine.records import Scope
+from engine.records import IncomingEvent, Scope
 
 _BLOCK = "block:"
 _RULES = tuple(field.name for field in fields(Rules))
@@ -109,6 +109,11 @@ class Places:
         """Texts that admins gave an agent in chat, by the label of their block."""
         found = {name: self.value(name, agent_id) for name in self._set if name.startswith(_BLOCK)}
         return {name.removeprefix(_BLOCK): text for name, text in found.items() if text}
+
+    def arrived(self, event: IncomingEvent, origin: Origin) -> IncomingEvent:
+        """An event with what is set for the place where it comes from."""
+        learns = self.rules_for(origin).learning == "on"
+        return replace(event, meets=origin.place, learns=learns)
 
     def value(self, name: str, place: str) -> str | None:
         """What is set under a name for a place, in chat or else in the file; None for nothing."""

@@ -17,6 +17,7 @@ Mode = Literal["mention", "thread", "listen", "off"]
 OtherBots = Literal["off", "mentions"]
 Outsiders = Literal["answer", "learn"]
 Hearing = Literal["answer", "overhear", "ignore"]
+Learning = Literal["on", "off"]
 EVERY_GUILD = "*"  # Discord users, and so their direct messages, belong to no guild.
 _NAME_CHARS = 80
 
@@ -69,12 +70,14 @@ class Rules:
         mode: When the bot answers in a room.
         bots: Whether other bots may speak to it by mentioning it.
         outsiders: Whether it learns from guests, and where another organisation reads along.
+        learning: Whether it remembers more of the place than the conversation that goes on.
     """
 
     mapping: Preset = "team"
     mode: Mode = "mention"
     bots: OtherBots = "off"
     outsiders: Outsiders = "answer"
+    learning: Learning = "on"
 
 
 TEAM_RULES = Rules()

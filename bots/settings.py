@@ -32,6 +32,7 @@ from bots.config_file import (
     read_config_file,
     zone_name,
 )
+from bots.first_meeting import greetings
 from bots.routing import Preset
 from engine.budgets import Budget, Budgets
 from engine.config import (
@@ -297,6 +298,7 @@ class Settings:
             admins=self.admins,
             approval_minutes=self.file.tools.approval_minutes,
             blocks=tuple(_operator_block(*item) for item in self.file.blocks.items()),
+            greetings=greetings(self.file.retention.recall_days),
         )
 
     def configured(self) -> Configured:

@@ -140,6 +140,7 @@ class Reception:
             login=partial(self._login, event, turn_id) if said else None,
             max_queued=self._config.dispatch.max_queued_per_agent if said else sys.maxsize,
             busy_notice=notices.BUSY if is_awaited(event.kind) else "",
+            greeting=self._config.greetings.get(event.scope.audience) if event.meets else None,
             unread_notice=notices.UNREAD,
             at=now,
         )

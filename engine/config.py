@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from engine.due_times import QuietHours
 from engine.knowledge import KnowledgeSource
+from engine.records import Audience, Reply
 
 _TOKENS_A_CALL = 1024
 CHARS_PER_TOKEN = 3  # cautious: English has about 4, code and other scripts fewer
@@ -150,6 +151,7 @@ class EngineConfig:
         blocks: Given to agents beside the blocks that every agent has.
         admins: Principals for whom tools of admins work.
         approval_minutes: How long a call that waits for a person may be allowed.
+        greetings: What is said where the bot is met for the first time, by audience.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -164,3 +166,4 @@ class EngineConfig:
     blocks: tuple[OperatorBlock, ...] = ()
     admins: frozenset[str] = frozenset()
     approval_minutes: int = 60
+    greetings: Mapping[Audience, Reply] = field(default_factory=dict)

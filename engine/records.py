@@ -82,6 +82,8 @@ class IncomingEvent:
         address: Adapter's own JSON text saying where and to what the reply goes.
         mentions: Principal keys of people named in the message.
         timezone: IANA name of the speaker's time zone, where the platform tells.
+        meets: Key of the channel or person that is greeted the first time; "" for nobody.
+        learns: Whether anything may be made of it beside the answer.
         due: When a scheduled event was to come, in the zone it was planned in.
         late: Whether it comes long after that.
         roles: Ids of the speaker's roles, where the platform has such.
@@ -101,6 +103,8 @@ class IncomingEvent:
     mentions: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     timezone: str | None = None
+    meets: str = ""
+    learns: bool = True
     due: datetime | None = None
     late: bool = False
     roles: tuple[str, ...] = ()

@@ -80,6 +80,7 @@ class AcceptRequest:
             time, or never; None when nothing does.
         max_queued: Turns an agent may have waiting before it says that it is busy.
         busy_notice: The words for that.
+        greeting: What is said where the bot is met for the first time.
         unread_notice: The words for files that are not read, since nothing is to be learned.
     """
 
@@ -90,6 +91,7 @@ class AcceptRequest:
     login: Callable[[datetime | None], Message | None] | None = None
     max_queued: int
     busy_notice: str
+    greeting: Reply | None = None
     unread_notice: str = ""
     at: datetime
 

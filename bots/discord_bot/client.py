@@ -199,8 +199,10 @@ class MembotClient(discord.Client):
                 await self._words.take(message, place, typed)
                 return None
             place = await self._where_to_answer(message, place)
-        scope = self._places.scope_of(place.origin(message.author.id))
-        return event_of(message, place, scope, self.user.id, overheard=heard == "overhear")
+        origin = place.origin(message.author.id)
+        scope, overheard = self._places.scope_of(origin), heard == "overhear"
+        event = event_of(message, place, scope, self.user.id, overheard=overheard)
+        return self._places.arrived(event, origin)
 
     async def _hearing(self, message: discord.Message, place: Place, me: int) -> Hearing:
         origin = place.origin(message.author.id)

@@ -93,7 +93,7 @@ class Inbound:
         if not message.direct and self._places.rules_for(origin).mode == "thread":
             origin = replace(origin, thread=message.root)
         scope = self._places.scope_of(origin)
-        return IncomingEvent(
+        event = IncomingEvent(
             event_id=message.event_id,
             source_key=message.source_key,
             scope=scope,
@@ -107,6 +107,7 @@ class Inbound:
             attachments=message.attachments,
             timezone=await self._directory.timezone(message.user),
         )
+        return self._places.arrived(event, message.origin)
 
     async def _place_name(self, message: SlackMessage) -> str:
         if message.direct:

@@ -22,6 +22,7 @@ __all__ = [
     "ensure_scope",
     "has_agent",
     "knowledge_owners",
+    "meet",
     "names",
     "overviews",
     "platform_of",
@@ -85,6 +86,14 @@ def ensure_conversation(
         (scope.conversation_id, place_name, now, scope.agent_id, scope.tenant),
     )
     return agent.rowcount == 1
+
+
+def meet(connection: sqlite3.Connection, place: str, at: datetime) -> bool:
+    """Note that a channel or person has met the bot; whether it is the first time."""
+    met = connection.execute(
+        "INSERT OR IGNORE INTO meetings (place, at) VALUES (?, ?)", (place, to_text(at))
+    )
+    return met.rowcount == 1
 
 
 def scope_of(row: Any) -> Scope:  # noqa: ANN401 - a row of any query that has these columns

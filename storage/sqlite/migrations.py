@@ -20,7 +20,7 @@ from storage.sqlite.tables import (
     TABLES,
     TIMED_EVENTS,
 )
-from storage.sqlite.wish_tables import WISHES
+from storage.sqlite.wish_tables import MEETINGS, WISHES
 
 __all__ = ["bring_up_to_date", "is_ours", "migrations"]
 
@@ -116,6 +116,13 @@ def previews(db: sqlite_utils.Database) -> None:
 def threads_and_links(db: sqlite_utils.Database) -> None:
     """Where the bot takes part, and which identities of a person share a memory."""
     for statement in THREADS_AND_LINKS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def first_meetings(db: sqlite_utils.Database) -> None:
+    """Where the bot was met; those who have an agent know it."""
+    for statement in MEETINGS:
         db.conn.execute(statement)
 
 

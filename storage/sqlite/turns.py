@@ -42,7 +42,7 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
     if _known(connection, event):
         return Acceptance(outcome="duplicate")
     first = accounts.ensure_scope(connection, event, request.at)
-    keeping = wishes.keeping_of(connection, scope)
+    keeping = wishes.keeping_of(connection, scope, learns=event.learns)
     if blocks.settle(connection, scope, _wanted(request, keeping), request.at):
         accounts.refresh_shown_counts(connection, scope.agent_id)
     busy = open_turns(connection, scope.agent_id) >= request.max_queued
@@ -61,6 +61,8 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
             (request.turn_id, scope.agent_id),
         )
     notices = [Reply(text=text, kind="notice") for text in told if text]
+    if request.greeting and accounts.meet(connection, event.meets, request.at):
+        notices.insert(0, request.greeting)
     outbox.add(
         connection, (request.turn_id, scope, event.place, event.address), notices, request.at
     )

@@ -28,6 +28,7 @@ def delete_agent(connection: sqlite3.Connection, indexes: Indexes, agent_id: str
     )
     connection.execute("DELETE FROM kept_choices WHERE agent_id = ?", (agent_id,))
     connection.execute("DELETE FROM agents WHERE agent_id = ?", (agent_id,))
+    connection.execute("DELETE FROM meetings WHERE place = ?", (agent_id,))
     for index in (indexes.recall, indexes.archival):
         for owner in (agent_id, past_of(agent_id)):
             state = agent_state(connection, index.tier, owner)

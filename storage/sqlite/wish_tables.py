@@ -1,6 +1,6 @@
 """The statements that make the table of wishes, and what conversations get for them."""
 
-__all__ = ["WISHES"]
+__all__ = ["MEETINGS", "WISHES"]
 
 WISHES = (
     """CREATE TABLE wishes (
@@ -10,4 +10,9 @@ WISHES = (
     ) WITHOUT ROWID""",
     "ALTER TABLE conversations ADD COLUMN off_record INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX messages_unlearned ON messages (turn_id, state) WHERE state <> 'stored'",
+)
+
+MEETINGS = (
+    "CREATE TABLE meetings (place TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
+    "INSERT INTO meetings (place, at) SELECT agent_id, created_at FROM agents",
 )

@@ -82,12 +82,12 @@ def _hold_to_it(
         indexes.recall.remove(connection, [row["seq"] for row in rows])
 
 
-def keeping_of(connection: sqlite3.Connection, scope: Scope) -> Keeping:
-    """How a message is kept that comes now."""
+def keeping_of(connection: sqlite3.Connection, scope: Scope, *, learns: bool) -> Keeping:
+    """How a message is kept that comes now, from a place that may be learned from or not."""
     wish = wish_of(connection, scope.speaker)
     if wish == "never" or is_off_record(connection, scope):
         return "passing"
-    return "paused" if wish else "stored"
+    return "paused" if wish or not learns else "stored"
 
 
 def keeping_of_turn(connection: sqlite3.Connection, turn: Turn) -> Keeping:

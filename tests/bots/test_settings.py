@@ -9,6 +9,7 @@ import pytest
 
 import bots.config_file
 from bots.config_file import known_keys
+from bots.first_meeting import greetings
 from bots.settings import WebAddress, default_user, load_settings, parse_web_listen, sqlite_path
 from engine.config import EngineConfig
 from engine.errors import BadSettings
@@ -32,7 +33,7 @@ class TestDefaults:
         assert settings.offline
         assert settings.database == Path("membot.db")
         assert settings.web == WebAddress("127.0.0.1", 8765)
-        assert settings.engine_config() == EngineConfig()
+        assert settings.engine_config() == EngineConfig(greetings=greetings(400))
         assert settings.embedding_model == "sentence-transformers/all-MiniLM-L6-v2"
 
     def test_an_empty_value_is_unset(self, monkeypatch):

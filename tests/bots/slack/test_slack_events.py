@@ -103,6 +103,7 @@ class TestRooms:
         await bot.take(slack.event(two))
         first, second = bot.inbox.events
         assert first.scope == second.scope
+        assert first.meets == second.meets == "slack:T1/channel/C1"
 
 
 class TestThreads:
