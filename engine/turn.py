@@ -7,7 +7,6 @@ them, so after a crash it goes on where it was.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from ulid import ULID
@@ -90,7 +89,7 @@ class TurnRunner:
         Args:
             turn: What to answer.
             on_commit: Called after each stored step, so that a reply leaves at once.
-            on_answer: Called when the model has answered, before anything comes of it.
+            on_answer: Called when the model has answered, or some of its answer is shown.
 
         Raises:
             ModelUnavailable: The model could not be reached; nothing of the step is stored.
@@ -120,7 +119,7 @@ class TurnRunner:
     async def _step(
         self, turn: Turn, step: int, log: TurnLog, on_answer: Callable[[], None]
     ) -> NextStep:
-        ready, reply = await self._ask(turn, log)
+        ready, reply = await self._ask(turn, log, on_answer)
         on_answer()
         reply = replace(reply, tool_calls=reply.tool_calls[: self._with.config.max_calls])
         context = self._tool_context(turn, ready, log)
@@ -182,29 +181,39 @@ class TurnRunner:
         log.replies += commit.replies
         return next_step
 
-    async def _ask(self, turn: Turn, log: TurnLog) -> tuple[Ready, ModelReply]:
+    async def _ask(
+        self, turn: Turn, log: TurnLog, on_answer: Callable[[], None]
+    ) -> tuple[Ready, ModelReply]:
         """Call the model; when the endpoint says that it is too much, flush and try once more."""
+        watch = self._watch(turn, log, on_answer)
         ready = await self._with.queue.ready(turn.scope, asked=log.asked)
         only = SEND_MESSAGE if log.was_reminded and log.leaves_waiting else None
         try:
-            return ready, await self._call(turn, log, ready, only)
+            return ready, await self._call(turn, ready, only, watch)
         except ContextOverflow:
             ready = await self._with.queue.ready(turn.scope, asked=log.asked, force_flush=True)
-            return ready, await self._call(turn, log, ready, only)
+            return ready, await self._call(turn, ready, only, watch)
 
-    async def _call(self, turn: Turn, log: TurnLog, ready: Ready, only: str | None) -> ModelReply:
+    async def _call(
+        self, turn: Turn, ready: Ready, only: str | None, watch: Watch | None
+    ) -> ModelReply:
         agent_id, hook = turn.scope.agent_id, self._with.hook
-        request = replace(ready.request, only=only, watch=self._watch(turn, log))
+        request = replace(ready.request, only=only, watch=watch)
         reply = await ask(self._with.model, request, agent_id, hook)
         self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
         return reply
 
-    def _watch(self, turn: Turn, log: TurnLog) -> Watch | None:
+    def _watch(self, turn: Turn, log: TurnLog, on_answer: Callable[[], None]) -> Watch | None:
         """Only what a person waits for is shown: a later reply could overtake the first."""
         show = self._with.show_preview
         if show is None or not log.leaves_waiting:
             return None
-        return Watch(tool=SEND_MESSAGE, argument="message", show=partial(show, turn))
+
+        def shown(text: str) -> None:
+            on_answer()  # what people have seen of an answer is said
+            show(turn, text)
+
+        return Watch(tool=SEND_MESSAGE, argument="message", show=shown)
 
     def _tool_context(self, turn: Turn, ready: Ready, log: TurnLog) -> ToolContext:
         return ToolContext(
