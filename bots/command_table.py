@@ -205,6 +205,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         options={
             "mode?": "mention, thread, listen, or off",
             "bots?": "mentions: other bots may speak to me; off: they are ignored",
+            "learning?": "off: I answer and note nothing; on: I remember what is said to me",
         },
         admin=True,
     ),

@@ -9,7 +9,7 @@ from bots.adapter import CommandAnswer, CommandRequest
 from bots.commands import Handler
 from bots.config_file import LABEL, OWN_LABELS
 from bots.places import Places
-from bots.routing import Mode, Origin, OtherBots, Outsiders, Preset
+from bots.routing import Learning, Mode, Origin, OtherBots, Outsiders, Preset
 from engine.config import MemoryConfig
 from engine.errors import BadRequest
 from engine.place_settings import PlaceSetting
@@ -63,9 +63,11 @@ class PlaceCommands:
         origin = _room(request)
         await self._choose(request, origin.place, "mode", get_args(Mode))
         await self._choose(request, origin.place, "bots", get_args(OtherBots))
+        await self._choose(request, origin.place, "learning", get_args(Learning))
         rules = self._places.rules_for(origin)
         others = "may speak to me by mentioning me" if rules.bots == "mentions" else "are ignored"
-        text = f"Mode `{rules.mode}`: {_MODES[rules.mode]} Other bots {others}."
+        learns = "" if rules.learning == "on" else " I note nothing from what is said here."
+        text = f"Mode `{rules.mode}`: {_MODES[rules.mode]} Other bots {others}.{learns}"
         return CommandAnswer(text=text)
 
     async def _map(self, request: CommandRequest) -> CommandAnswer:
