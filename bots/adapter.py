@@ -123,6 +123,14 @@ class CommandRunner(Protocol):
         """Carry out a command; problems come back as an answer with one plain sentence."""
         ...
 
+    async def suggest(self, request: CommandRequest, option: str, typed: str) -> list[str]:
+        """Values for an option of a command that is being put together."""
+        ...
+
+    async def form_text(self, request: CommandRequest) -> str:
+        """What stands in the form of a command at first."""
+        ...
+
     async def keep(self, request: CommandRequest, choice: Choice) -> Choice:
         """A shorter choice in the place of one that is too long for a button."""
         ...
@@ -139,6 +147,8 @@ class CommandSpec:
         admin: Whether only admins may.
         takes_file: Whether an attachment belongs to it.
         menu: Its name in the menu of a message, where it has a place.
+        completed: Options for which values are suggested while they are typed.
+        form: The option that is asked for in a form where it is left out and there are forms.
     """
 
     words: str
@@ -147,6 +157,8 @@ class CommandSpec:
     admin: bool = False
     takes_file: bool = False
     menu: str = ""
+    completed: tuple[str, ...] = ()
+    form: str = ""
 
 
 class Adapter(Delivery, Protocol):

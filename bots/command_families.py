@@ -22,6 +22,7 @@ from bots.place_commands import PlaceCommands
 from bots.places import Places
 from bots.receipt_commands import ReceiptCommands
 from bots.rights import Rights
+from bots.suggesting import Suggesting
 from engine.store import Store
 
 
@@ -51,7 +52,7 @@ def build_commands(
         PlaceCommands(store, places, allowances.configured.personas, now),
         *_admin_families(store, rights, now),
     )
-    return Commands(families, rights, store, now)
+    return Commands(families, rights, Suggesting(store, memory, now), store, now)
 
 
 def build_admin_commands(
@@ -59,7 +60,8 @@ def build_admin_commands(
 ) -> Commands:
     """The commands of admins alone, which need no running bot."""
     rights = Rights(admins, allowances)
-    return Commands(_admin_families(store, rights, now), rights, store, now)
+    suggesting = Suggesting(store, OwnMemory(store, rights), now)
+    return Commands(_admin_families(store, rights, now), rights, suggesting, store, now)
 
 
 def _admin_families(

@@ -10,6 +10,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         words="memory show",
         summary="What I keep in mind here, and how full it is",
         options={"topic?": "Only blocks and lines about this"},
+        completed=("topic",),
     ),
     CommandSpec(
         words="memory search",
@@ -20,26 +21,32 @@ COMMANDS: tuple[CommandSpec, ...] = (
         words="memory forget",
         summary="Forget a line, a note or all about a topic, in two steps, with a receipt",
         options={"item": "A line, or words that it holds"},
+        completed=("item",),
     ),
     CommandSpec(
         words="memory edit",
         summary="Change what a line or a note says",
-        options={"item": "The line, or words that it holds", "text": "What it says from now on"},
+        options={"item": "The line, or words that it holds", "text?": "What it says from now on"},
+        completed=("item",),
+        form="text",
     ),
     CommandSpec(
         words="memory pin",
         summary="Keep a line: neither I nor the memory agent will drop or change it",
         options={"item": "The line, or words that it holds"},
+        completed=("item",),
     ),
     CommandSpec(
         words="memory unpin",
         summary="Let a pinned line be changed again",
         options={"item": "The line, or words that it holds"},
+        completed=("item",),
     ),
     CommandSpec(
         words="memory undo",
         summary="Take back the last change that is yours; once more: the one before",
         options={"id?": "Of another change, as the history names it"},
+        completed=("id",),
     ),
     CommandSpec(
         words="memory history",
@@ -55,6 +62,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         words="memory card",
         summary="A short text about you that I know in every room here; without a text: what it is",
         options={"text?": "What rooms may know of you"},
+        form="text",
     ),
     CommandSpec(words="memory drop-card", summary="Remove your card from every room"),
     CommandSpec(words="memory export", summary="A copy of what I remember, as a file"),
@@ -128,11 +136,13 @@ COMMANDS: tuple[CommandSpec, ...] = (
         words="approve",
         summary="Let a tool run that waits for your yes; without an id: what waits",
         options={"id?": "As the request names it"},
+        completed=("id",),
     ),
     CommandSpec(
         words="deny",
         summary="Refuse a tool that waits for your yes",
         options={"id": "As the request names it"},
+        completed=("id",),
     ),
     CommandSpec(
         words="status",
@@ -147,6 +157,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
             "person?": "With user: whose, as a key such as slack:T1/U2",
             "sure?": "yes: answers the second question",
         },
+        completed=("target",),
         admin=True,
     ),
     CommandSpec(
@@ -156,6 +167,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
             "kind": "user, role or channel",
             "who?": "By mention, id or key; of channels this one when left out",
         },
+        completed=("kind",),
         admin=True,
     ),
     CommandSpec(
@@ -165,6 +177,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
             "kind": "user, role (everyone: all of them) or channel",
             "who?": "By mention, id or key; of channels this one when left out",
         },
+        completed=("kind",),
         admin=True,
     ),
     CommandSpec(
@@ -175,6 +188,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
             "limit?": "requests_per_minute or tokens_per_day",
             "amount?": "A number, or off",
         },
+        completed=("payer", "limit"),
         admin=True,
     ),
     CommandSpec(

@@ -11,6 +11,7 @@ from typing import Protocol
 from bots.adapter import Choice, CommandAnswer, CommandRequest
 from bots.command_table import COMMANDS
 from bots.rights import Rights
+from bots.suggesting import Suggesting
 from bots.texts import text
 from engine.errors import BadRequest, MembotError, NotAllowed
 from engine.kept_choices import ChoiceStore, KeptChoice
@@ -35,6 +36,7 @@ class Commands:
     Args:
         families: Which have the commands.
         rights: Who may use those of admins.
+        suggesting: Knows values of options.
         store: Where choices wait that are too long for a button.
         now: The clock.
     """
@@ -43,10 +45,12 @@ class Commands:
         self,
         families: Iterable[CommandFamily],
         rights: Rights,
+        suggesting: Suggesting,
         store: ChoiceStore,
         now: Callable[[], datetime],
     ) -> None:
         self._rights = rights
+        self._suggesting = suggesting
         self._store = store
         self._now = now
         self._handlers = {
@@ -69,6 +73,27 @@ class Commands:
         """
         if request.command == _KEPT:
             request = await self._chosen(request)
+        return await self._allowed(request)(request)
+
+    async def suggest(self, request: CommandRequest, option: str, typed: str) -> list[str]:
+        """Values for an option of a command that is being put together; none in doubt."""
+        try:
+            self._allowed(request)
+            values = await self._suggesting.values(request, option)
+        except MembotError:
+            return []
+        return [value for value in dict.fromkeys(values) if typed.casefold() in value.casefold()]
+
+    async def form_text(self, request: CommandRequest) -> str:
+        """What stands in the form of a command at first; nothing in doubt."""
+        try:
+            self._allowed(request)
+            return await self._suggesting.text(request)
+        except MembotError:
+            return ""
+
+    def _allowed(self, request: CommandRequest) -> Handler:
+        """What carries a command out, where its giver may give it."""
         handler = self._handlers.get(request.command)
         if handler is None:
             raise BadRequest(text(request.locale, "answer.unknown_command"))
@@ -76,7 +101,7 @@ class Commands:
             raise NotAllowed(text(request.locale, "answer.admins_only"))
         if self._rights.is_shut_out(request):
             raise NotAllowed(text(request.locale, "answer.shut_out"))
-        return await handler(request)
+        return handler
 
     async def keep(self, request: CommandRequest, choice: Choice) -> Choice:
         """A shorter choice in the place of one that is too long for a button."""

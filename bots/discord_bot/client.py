@@ -83,7 +83,7 @@ class MembotClient(discord.Client):
         self, table: Sequence[CommandSpec], runner: CommandRunner, now: Callable[[], datetime]
     ) -> None:
         """Register the commands; Discord hears of them at the next READY."""
-        self._desk = CommandDesk(self, runner, now, self._places)
+        self._desk = CommandDesk(self, runner, now, self._places, table)
         self.tree.fill(table, self._desk)
         self._summaries = Summaries(table)
         self._words = TypedWords(runner, table, self._places)
@@ -168,6 +168,8 @@ class MembotClient(discord.Client):
         """Our buttons; the commands go through the tree."""
         if self._desk and interaction.type is discord.InteractionType.component:
             await self._desk.button_pressed(interaction)
+        elif self._desk and interaction.type is discord.InteractionType.modal_submit:
+            await self._desk.form_sent(interaction)
 
     async def on_error(self, event_method: str, /, *args: object, **kwargs: object) -> None:
         """Log what went wrong without anything that people wrote."""

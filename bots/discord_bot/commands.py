@@ -14,6 +14,7 @@ from engine.errors import MembotError
 
 _log = logging.getLogger(__name__)
 _HELP_CHARS = 100
+_MOST_VALUES = 25  # Discord's limit
 _FILE_OPTION = "file"
 _SORRY = "That did not work. Whoever runs the bot finds the reason in its log."
 _ANYWHERE = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
@@ -22,6 +23,7 @@ _EVERY_INSTALL = app_commands.AppInstallationType(guild=True, user=True)
 _GUILD_INSTALL = app_commands.AppInstallationType(guild=True, user=False)
 
 Interaction = discord.Interaction[discord.Client]
+Completion = Callable[[Interaction, str], Coroutine[None, None, list[app_commands.Choice[str]]]]
 Option = str | discord.Attachment | None
 
 
@@ -38,6 +40,12 @@ class Desk(Protocol):
         self, interaction: Interaction, spec: CommandSpec, message: discord.Message
     ) -> None:
         """The same for a command of a message's menu."""
+        ...
+
+    async def values_wanted(
+        self, interaction: Interaction, spec: CommandSpec, option: str, typed: str
+    ) -> list[str]:
+        """What the option may be."""
         ...
 
 
@@ -171,7 +179,17 @@ def _callback(spec: CommandSpec, desk: Desk) -> Callable[..., Coroutine[None, No
         helps[_FILE_OPTION] = "The file"
     parameters.sort(key=lambda parameter: parameter.default is None)
     given.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return app_commands.describe(**helps)(given)
+    completed = {name.replace("-", "_"): _completion(spec, name, desk) for name in spec.completed}
+    return app_commands.autocomplete(**completed)(app_commands.describe(**helps)(given))
+
+
+def _completion(spec: CommandSpec, option: str, desk: Desk) -> Completion:
+    async def complete(interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        found = await desk.values_wanted(interaction, spec, option, typed)
+        short = dict.fromkeys(value[:_HELP_CHARS] for value in found)
+        return [app_commands.Choice(name=one, value=one) for one in short][:_MOST_VALUES]
+
+    return complete
 
 
 def _parameter(name: str, kind: object, *, optional: bool = False) -> inspect.Parameter:

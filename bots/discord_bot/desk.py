@@ -19,10 +19,11 @@ from bots.choices import choices_of
 from bots.discord_bot.answers import drawn, show_answer
 from bots.discord_bot.attachments import attached_file
 from bots.discord_bot.confirmations import ANYONE, MOST_CHARS, Asked, Button, Confirmations
+from bots.discord_bot.forms import form, written_in
 from bots.discord_bot.inbound import Place, place_in_guild, roles_of, source_key, text_of
 from bots.places import Places
 from bots.routing import clean_name, principal_key
-from bots.texts import text
+from bots.texts import summary, text
 from engine.errors import BadRequest, MembotError
 
 Interaction = discord.Interaction[discord.Client]
@@ -37,11 +38,14 @@ class CommandDesk:
         runner: CommandRunner,
         now: Callable[[], datetime],
         places: Places,
+        table: Sequence[CommandSpec],
     ) -> None:
         self._client = client
         self._runner = runner
         self._places = places
         self._confirmations = Confirmations(now)
+        self._specs = {spec.words: spec for spec in table}
+        self._forms = {spec.words: spec.form for spec in table if spec.form}
 
     async def command_given(
         self,
@@ -49,16 +53,48 @@ class CommandDesk:
         spec: CommandSpec,
         options: Mapping[str, str | discord.Attachment | None],
     ) -> None:
-        """Acknowledge at once, run, answer."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        """Acknowledge at once, run, answer; or open the form that the command has."""
         arguments = {name: value for name, value in options.items() if isinstance(value, str)}
+        given = Asked(words=spec.words, arguments=arguments)
+        if await self._opened_form(interaction, given):
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
         attachment = next((o for o in options.values() if isinstance(o, discord.Attachment)), None)
         try:
             file = await attached_file(attachment) if attachment is not None else None
         except BadRequest as problem:
             await show_answer(interaction, CommandAnswer(text=problem.sentence))
             return
-        await self._carry_out(interaction, Asked(words=spec.words, arguments=arguments, file=file))
+        await self._carry_out(interaction, replace(given, file=file))
+
+    async def values_wanted(
+        self, interaction: Interaction, spec: CommandSpec, option: str, typed: str
+    ) -> list[str]:
+        """What an option may be, of what is the asker's to see."""
+        request = self._request(interaction, Asked(words=spec.words))
+        return await self._runner.suggest(request, option, typed)
+
+    async def form_sent(self, interaction: Interaction) -> None:
+        """Run the command whose form was filled in."""
+        button = Button.parse(_code_of(interaction))
+        asked = self._confirmations.take(button) if button else None
+        if asked is None:
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        written = {self._forms[asked.words]: written_in(interaction)}
+        await self._carry_out(interaction, replace(asked, arguments={**asked.arguments, **written}))
+
+    async def _opened_form(self, interaction: Interaction, asked: Asked) -> bool:
+        """Whether a form asks for what the command lacks; it has to be the first response."""
+        option = self._forms.get(asked.words)
+        if option is None or option in asked.arguments:
+            return False
+        request = self._request(interaction, asked)
+        button = self._confirmations.offer(interaction.user.id, asked)
+        title = summary(request.locale, self._specs[asked.words])
+        shown = form(button, title, option, await self._runner.form_text(request))
+        await interaction.response.send_modal(shown)
+        return True
 
     async def message_picked(
         self, interaction: Interaction, spec: CommandSpec, message: discord.Message
@@ -99,7 +135,7 @@ class CommandDesk:
             await interaction.response.edit_message(
                 content=_said(interaction, "answer.too_old"), view=None
             )
-        else:
+        elif not await self._opened_form(interaction, asked):
             await _acknowledge(interaction, button)
             await self._carry_out(interaction, asked)
 

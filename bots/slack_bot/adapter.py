@@ -26,6 +26,7 @@ from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.commands import SLASH, Commands, Surface
 from bots.slack_bot.directory import Directory
 from bots.slack_bot.endpoint import PATH, Endpoint
+from bots.slack_bot.forms import FORM
 from bots.slack_bot.identity import Identity, identify
 from bots.slack_bot.inbound import Inbound
 from bots.slack_bot.outbound import Outbound
@@ -235,6 +236,7 @@ class SlackAdapter:
         )
         app.event("message")(self._on_message)
         app.event("app_mention")(self._on_message)
+        app.event("app_home_opened")(self._on_home)
         app.event("agent_session_stopped")(self._on_stop)
         app.event("reaction_added")(self._on_reaction)
         app.event(_EVERYTHING)(_acknowledge)
@@ -243,6 +245,7 @@ class SlackAdapter:
         for spec in self.command_table:
             if spec.menu:
                 app.message_shortcut(spec.words)(self._on_shortcut)
+        app.view(FORM)(self._on_form)
         app.action(_EVERYTHING)(_acknowledge)
         app.error(_report)
         return app
@@ -282,6 +285,14 @@ class SlackAdapter:
     async def _on_shortcut(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         self._commands.take_shortcut(body)
         await ack()
+
+    async def _on_form(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
+        self._commands.take_form(body)
+        await ack()
+
+    async def _on_home(self, body: Mapping[str, Any]) -> None:
+        if body["event"].get("tab") == "home":
+            self._commands.take_home(body)
 
     async def _on_button(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         self._commands.take_button(body)

@@ -33,6 +33,8 @@ class Asker:
         response_url: Slack's own way back, for about 30 minutes.
         replaces: Whether the answer takes the place of the message with the button.
         file: Name and address of a file that came with the command.
+        trigger: With which a form can be opened, for three seconds.
+        at_home: Whether the button was one of App Home.
     """
 
     team: str
@@ -43,6 +45,8 @@ class Asker:
     response_url: str | None = None
     replaces: bool = False
     file: tuple[str, str] | None = None
+    trigger: str | None = None
+    at_home: bool = False
 
 
 class Answers:
@@ -130,7 +134,12 @@ def _buttons(
 
 def row_for_anyone(place: Asker, choices: Sequence[Choice]) -> tuple[Mapping[str, Any], ...]:
     """Buttons for whoever is at a place; nothing without any."""
-    return _row(_choice_buttons(replace(place, user=ANYONE), choices))
+    return choice_row(replace(place, user=ANYONE), choices)
+
+
+def choice_row(asker: Asker, choices: Sequence[Choice]) -> tuple[Mapping[str, Any], ...]:
+    """Buttons for the asker alone; nothing without any."""
+    return _row(_choice_buttons(asker, choices))
 
 
 def _choice_buttons(asker: Asker, choices: Sequence[Choice]) -> list[dict[str, Any]]:

@@ -23,11 +23,13 @@ from bots.slack_bot.background import Background
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.directory import Directory
 from bots.slack_bot.events import SlackMessage
+from bots.slack_bot.forms import filled_in, form
+from bots.slack_bot.home import home
 from bots.slack_bot.recent import Recent
 from bots.slack_bot.render import people_in, readable
 from bots.texts import text
 from bots.typed_commands import parse, words_of
-from engine.errors import BadRequest, MembotError
+from engine.errors import BadRequest, DeliveryError, MembotError
 
 SLASH = "/membot"
 _KEPT = 2_000
@@ -72,6 +74,7 @@ class Commands:
             channel=channel,
             room=None if channel.startswith("D") else channel,
             response_url=payload.get("response_url"),
+            trigger=payload.get("trigger_id"),
         )
         typed = readable(str(payload.get("text") or ""), {})
         self._start(asker, self._run_typed(asker, typed))
@@ -90,10 +93,12 @@ class Commands:
             response_url=payload.get("response_url"),
             replaces=confirmed and value["user"] != ANYONE,
             file=tuple(value["file"]) if value.get("file") else None,
+            trigger=payload.get("trigger_id"),
+            at_home=payload["container"]["type"] == "view",
         )
         if value["user"] not in {ANYONE, asker.user} or payload["team"]["id"] != value["team"]:
             self._start(asker, self._refuse(asker))
-        elif not confirmed or self._first(f"{asker.channel}/{payload['container']['message_ts']}"):
+        elif not confirmed or self._first(f"{asker.channel}/{_pressed_in(payload)}"):
             self._start(asker, self._press(asker, action["action_id"], value, confirmed=confirmed))
 
     def take_shortcut(self, payload: Mapping[str, Any]) -> None:
@@ -167,11 +172,48 @@ class Commands:
     async def _said(self, asker: Asker, name: str) -> str:
         return text(await self._surface.directory.locale(asker.user), f"answer.{name}")
 
+    async def _opened_form(self, asker: Asker, request: CommandRequest) -> bool:
+        """Whether a form asks for what the command lacks; else it is run as it is."""
+        spec = next((one for one in self._surface.table if one.words == request.command), None)
+        if spec is None or not spec.form or not asker.trigger or spec.form in request.arguments:
+            return False
+        view = form(asker, request, spec, await self._surface.runner.form_text(request))
+        try:
+            await self._surface.calls.post(
+                "views.open", {"trigger_id": asker.trigger, "view": view}
+            )
+        except DeliveryError:
+            return False
+        return True
+
+    def take_form(self, payload: Mapping[str, Any]) -> None:
+        """Run the command whose form was filled in."""
+        asker, command, arguments = filled_in(payload)
+        self._start(asker, self._run(asker, command, arguments, confirmed=False))
+
+    def take_home(self, payload: Mapping[str, Any]) -> None:
+        """Show somebody their memory in App Home."""
+        asker = Asker(
+            team=str(payload["team_id"]),
+            user=str(payload["event"]["user"]),
+            channel=str(payload["event"]["user"]),
+        )
+        self._start(asker, self._show_home(asker))
+
+    async def _show_home(self, asker: Asker) -> None:
+        request = await self._request(asker, "memory forget", {}, confirmed=False)
+        lines = await self._surface.runner.suggest(request, "item", "")
+        body = {"user_id": asker.user, "view": home(asker, request.locale, lines)}
+        await self._surface.calls.post("views.publish", body)
+
     async def _run(
         self, asker: Asker, command: str, arguments: Mapping[str, str], *, confirmed: bool
     ) -> None:
         request = await self._request(asker, command, arguments, confirmed=confirmed)
-        await self._answer(asker, request)
+        if not await self._opened_form(asker, request):
+            await self._answer(asker, request)
+        if asker.at_home:
+            await self._show_home(asker)
 
     async def _answer(self, asker: Asker, request: CommandRequest) -> None:
         try:
@@ -215,3 +257,8 @@ class Commands:
         seen = key in self._taken
         self._taken.put(key, True)
         return not seen
+
+
+def _pressed_in(payload: Mapping[str, Any]) -> str:
+    """The message that a second step is taken in, once; App Home has none."""
+    return str(payload["container"].get("message_ts") or payload["actions"][0]["action_ts"])

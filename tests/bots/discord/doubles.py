@@ -20,6 +20,13 @@ TABLE = (
     ),
     CommandSpec(words="memory search", summary="Search", options={"query": "What to look for"}),
     CommandSpec(words="memory forget-me", summary="Erase everything about you"),
+    CommandSpec(
+        words="memory edit",
+        summary="Edit",
+        options={"item": "Which", "text?": "What it says"},
+        completed=("item",),
+        form="text",
+    ),
     CommandSpec(words="memory remember", summary="Keep", menu="Remember this"),
     CommandSpec(words="new", summary="A fresh conversation"),
     CommandSpec(words="help", summary="This list " + "and more " * 20),
@@ -81,6 +88,8 @@ class RecordingRunner:
         self.answer = CommandAnswer(text="Done, and only you see it.")
         self.failure = None
         self.kept = []
+        self.values = []
+        self.written = ""
 
     async def keep(self, request, choice):
         self.kept.append(choice)
@@ -93,6 +102,13 @@ class RecordingRunner:
         if request.confirmed:
             return CommandAnswer(text="Erased.")
         return self.answer
+
+    async def suggest(self, request, option, typed):
+        self.requests.append(request)
+        return [value for value in self.values if typed in value]
+
+    async def form_text(self, request):
+        return self.written
 
 
 class Clock:

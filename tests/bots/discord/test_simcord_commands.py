@@ -213,6 +213,44 @@ class TestTheCommandLayer:
         assert result.response.content == "Only an admin may do that."
 
 
+class TestSuggestions:
+    @pytest.mark.behaviour("command.autocomplete", "discord")
+    async def test_come_from_the_command_layer(self, guild, general, ada, runner):
+        runner.values = ["likes tea", "x" * 120, "plays chess"]
+        offered = await ada.autocomplete(general, "memory edit", "item", "tea")
+        assert [one["value"] for one in offered] == ["likes tea"]
+        [request] = runner.requests
+        assert (request.command, request.actor) == ("memory edit", f"discord:{guild.id}/{ada.id}")
+
+    async def test_fit_into_what_discord_takes(self, general, ada, runner):
+        runner.values = [f"{number} " + "x" * 120 for number in range(40)]
+        offered = await ada.autocomplete(general, "memory edit", "item", "")
+        assert len(offered) == 25
+        assert all(len(one["value"]) == 100 for one in offered)
+
+
+class TestForms:
+    @pytest.mark.behaviour("command.modal", "discord")
+    async def test_ask_for_a_longer_text_and_run_the_command_with_it(self, general, ada, runner):
+        runner.written = "likes tea"
+        shown = await ada.slash(general, "memory edit", item="tea")
+        assert shown.modal["components"][0]["components"][0]["value"] == "likes tea"
+        assert runner.requests == []
+        sent = await ada.submit_modal(shown, {"text": "likes coffee"})
+        [request] = runner.requests
+        assert request.arguments == {"item": "tea", "text": "likes coffee"}
+        assert sent.response.ephemeral
+
+    async def test_are_not_shown_when_the_text_is_there(self, general, ada, runner):
+        shown = await ada.slash(general, "memory edit", item="tea", text="likes coffee")
+        assert shown.modal is None
+        assert runner.requests[0].arguments == {"item": "tea", "text": "likes coffee"}
+
+    async def test_leave_nothing_behind_in_the_client(self, simcord_env, general, ada):
+        await ada.slash(general, "memory edit", item="tea")
+        assert simcord_env.bot._connection._view_store._modals == {}
+
+
 class TestTheMenuOfAMessage:
     @pytest.mark.behaviour("command.context-menus", "discord")
     async def test_gives_a_command_about_it(self, guild, general, ada, bob, me, runner):

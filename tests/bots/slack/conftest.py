@@ -29,7 +29,12 @@ TABLE = (
     CommandSpec(words="help", summary="Lists the commands."),
     CommandSpec(words="memory show", summary="Shows.", options={"topic?": "What about."}),
     CommandSpec(words="memory forget", summary="Forgets.", options={"item": "What."}),
-    CommandSpec(words="memory edit", summary="Edits.", options={"item": "What.", "text": "New."}),
+    CommandSpec(
+        words="memory edit",
+        summary="Edits.",
+        options={"item": "What.", "text?": "New."},
+        form="text",
+    ),
     CommandSpec(words="memory remember", summary="Keeps.", menu="Remember this"),
     CommandSpec(words="memory export", summary="Exports."),
     CommandSpec(words="agent import", summary="Imports.", admin=True, takes_file=True),
@@ -90,6 +95,8 @@ class RecordingRunner:
     answers: dict[str, CommandAnswer] = field(default_factory=dict)
     problem: Exception | None = None
     kept: list[Choice] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
+    written: str = ""
 
     async def keep(self, request: CommandRequest, choice: Choice) -> Choice:
         self.kept.append(choice)
@@ -102,6 +109,13 @@ class RecordingRunner:
         if request.confirmed:
             return CommandAnswer(text="It is gone.")
         return self.answers.get(request.command, CommandAnswer(text=f"ran {request.command}"))
+
+    async def suggest(self, request: CommandRequest, option: str, typed: str) -> list[str]:
+        self.requests.append(request)
+        return self.values
+
+    async def form_text(self, request: CommandRequest) -> str:
+        return self.written
 
 
 class Clock:

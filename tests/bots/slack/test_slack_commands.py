@@ -277,6 +277,80 @@ class TestConfirming:
         assert bot.runner.requests[0].scope == bot.runner.requests[1].scope
 
 
+class TestForms:
+    @pytest.mark.behaviour("command.modal", "slack")
+    async def test_ask_for_a_longer_text_and_run_the_command_with_it(self, bot, slack):
+        bot.runner.written = "likes tea"
+        await bot.take(slack.slash("memory edit tea"), "slash_commands")
+        await slack.until(lambda: slack.forms)
+        [view] = slack.forms
+        assert view["blocks"][0]["element"]["initial_value"] == "likes tea"
+        assert bot.runner.requests == []
+        await bot.take(slack.submission(view, "likes coffee"), "interactive")
+        await slack.until(lambda: slack.ephemerals)
+        [request] = bot.runner.requests
+        assert request.arguments == {"item": "tea", "text": "likes coffee"}
+        assert request.scope.agent_id == "slack:T1/channel/C1"
+        assert slack.ephemerals[0]["user"] == "U1"
+
+    async def test_that_cannot_be_opened_leave_the_command_as_it_was_given(self, bot, slack):
+        slack.fail("views.open", Fault(error="expired_trigger_id"))
+        [answer] = await slash(bot, "memory edit tea")
+        assert bot.runner.requests[0].arguments == {"item": "tea"}
+        assert shown(answer) == "ran memory edit"
+
+
+class TestAppHome:
+    async def open_home(self, bot) -> dict:
+        event = {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "home"}
+        await bot.take(bot.slack.event(event))
+        await bot.slack.until(lambda: bot.slack.homes)
+        user, view = bot.slack.homes[-1]
+        assert user == "U1"
+        return view
+
+    def press(self, slack, view, label) -> dict:
+        rows = [block for block in view["blocks"] if block["type"] == "actions"]
+        found = [one for row in rows for one in row["elements"] if one["text"]["text"] == label]
+        pressed = slack.press(found[0]) | {"container": {"type": "view", "view_id": "V1"}}
+        del pressed["channel"], pressed["response_url"]
+        return pressed
+
+    @pytest.mark.behaviour("command.app-home", "slack")
+    async def test_shows_what_is_kept_with_the_buttons_of_its_commands(self, bot, slack):
+        bot.runner.values = ["likes tea", "plays <!here> chess"]
+        view = await self.open_home(bot)
+        texts = [one["text"]["text"] for one in view["blocks"] if one["type"] == "section"]
+        assert texts[1:] == ["likes tea", "plays <!here> chess"]
+        assert view["blocks"][-1]["elements"][0]["text"]["text"] == "Export"
+        await bot.take(self.press(slack, view, "Forget"), "interactive")
+        await slack.until(lambda: len(slack.homes) == 2)
+        request = bot.runner.requests[1]
+        assert (request.command, request.arguments) == ("memory forget", {"item": "likes tea"})
+        assert request.scope.agent_id == "slack:T1/user/U1"
+
+    async def test_edits_in_a_form_and_shows_itself_anew(self, bot, slack):
+        bot.runner.values = ["likes tea"]
+        view = await self.open_home(bot)
+        await bot.take(self.press(slack, view, "Edit"), "interactive")
+        await slack.until(lambda: slack.forms)
+        await bot.take(slack.submission(slack.forms[0], "likes coffee"), "interactive")
+        await slack.until(lambda: len(slack.homes) == 3)
+        edits = [one for one in bot.runner.requests if one.command == "memory edit"]
+        assert edits[-1].arguments == {"item": "likes tea", "text": "likes coffee"}
+
+    async def test_holds_no_more_than_slack_takes(self, bot):
+        bot.runner.values = [f"line {number}" for number in range(99)]
+        view = await self.open_home(bot)
+        assert len(view["blocks"]) <= 100
+        assert "54" in view["blocks"][-2]["text"]["text"]
+
+    def test_is_in_the_manifest(self):
+        made = manifest()
+        assert made["features"]["app_home"]["home_tab_enabled"] is True
+        assert "app_home_opened" in made["settings"]["event_subscriptions"]["bot_events"]
+
+
 class TestTheMenuOfAMessage:
     @pytest.mark.behaviour("command.context-menus", "slack")
     async def test_gives_a_command_about_it(self, bot, slack):
