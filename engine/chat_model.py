@@ -66,6 +66,7 @@ class ModelRequest:
         tools: Empty for a plain completion such as a summary.
         only: The one tool to be called now, where an endpoint can hold a model to it without
             another prefix.
+        varied: Whether the answer may be left to chance, because a steady one was no good.
         watch: None when nobody looks on; a model that cannot stream ignores it.
     """
 
@@ -74,6 +75,7 @@ class ModelRequest:
     messages: tuple[str, ...]
     tools: tuple[ToolSpec, ...] = ()
     only: str | None = None
+    varied: bool = False
     max_output_tokens: int
     watch: Watch | None = field(default=None, compare=False)
 

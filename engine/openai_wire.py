@@ -60,7 +60,7 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
     if request.tools and dialect.calls == "json_schema":
         allowed = [spec for spec in request.tools if request.only in {None, spec.name}]
         body["response_format"] = _response_format(allowed)
-    if dialect.calls != "native" and dialect.steady:
+    if dialect.calls != "native" and dialect.steady and not request.varied:
         body[TEMPERATURE] = _STEADY
     if dialect.calls != "native":
         entries = tuple(_json(_as_plain_text(json.loads(entry))) for entry in entries)

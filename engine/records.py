@@ -3,7 +3,7 @@
 Times are aware UTC. Ids are text. Numbers carry their unit in the name.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -399,6 +399,15 @@ class TokenUsage:
     input_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
+
+    def plus(self, other: "TokenUsage") -> "TokenUsage":
+        """What two calls to one model cost together."""
+        return replace(
+            self,
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

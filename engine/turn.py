@@ -38,6 +38,7 @@ from engine.turn_log import (
     TurnLog,
     decide,
     is_awaited,
+    is_echo,
 )
 
 # Called with a turn and its first reply as far as it is written.
@@ -201,6 +202,9 @@ class TurnRunner:
         request = replace(ready.request, only=only, watch=watch)
         reply = await ask(self._with.model, request, agent_id, hook)
         self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
+        if is_echo(reply, log.asked):
+            again = await ask(self._with.model, replace(request, varied=True), agent_id, hook)
+            return replace(again, usage=reply.usage.plus(again.usage))
         return reply
 
     def _watch(self, turn: Turn, log: TurnLog, on_answer: Callable[[], None]) -> Watch | None:

@@ -1,11 +1,15 @@
 """What a turn has stored so far, and what comes next: pure, so it can be read off after a crash."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.chat_model import ModelReply
+from engine.memory_tools import SEND_MESSAGE
 from engine.records import EventKind, Message, Reply
 from engine.tools import ToolResult
 
@@ -20,6 +24,20 @@ def is_awaited(kind: EventKind) -> bool:
 
 
 _ALERT_STEPS = 3
+
+
+def is_echo(reply: ModelReply, asked: Sequence[Message]) -> bool:
+    """Whether a model only says what it was told, as small ones do; once stored it never stops."""
+    if [call.name for call in reply.tool_calls] != [SEND_MESSAGE] or not asked:
+        return False
+    with suppress(ValueError, AttributeError):
+        said = json.loads(reply.tool_calls[0].arguments).get("message")
+        return isinstance(said, str) and _bare(said) == _bare(asked[-1].text) != ""
+    return False
+
+
+def _bare(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 @dataclass(frozen=True, slots=True)
