@@ -202,7 +202,7 @@ class TurnRunner:
         request = replace(ready.request, only=only, watch=watch)
         reply = await ask(self._with.model, request, agent_id, hook)
         self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
-        if is_echo(reply, log.asked):
+        if self._with.model.tools_as_text and is_echo(reply, log.asked):
             again = await ask(self._with.model, replace(request, varied=True), agent_id, hook)
             return replace(again, usage=reply.usage.plus(again.usage))
         return reply

@@ -44,6 +44,38 @@ class TestAnswering:
         assert (await rig.say()).replies == ("One", "Two")
 
 
+class TestEchoes:
+    async def test_a_model_that_writes_its_calls_is_asked_again_when_it_repeats_a_message(
+        self, rig
+    ):
+        rig.model.tools_as_text = True
+        rig.script(call("send_message", message="i am ada"), call("send_message", message="Hi!"))
+        assert (await rig.say("I am Ada.")).replies == ("Hi!",)
+        first, second = rig.model.requests
+        assert (first.varied, second.varied) == (False, True)
+        assert second.messages == first.messages
+
+    async def test_both_calls_are_booked(self, rig):
+        def costing(tokens, message):
+            reply = call("send_message", message=message)
+            return replace(reply, usage=replace(reply.usage, input_tokens=tokens))
+
+        rig.model.tools_as_text = True
+        rig.script(costing(70, "Hello"), costing(5, "Hi!"))
+        await rig.say("Hello")
+        (row,) = await rig.store.usage(30, rig.clock())
+        assert row.input_tokens == 75
+
+    async def test_a_second_echo_is_taken(self, rig):
+        rig.model.tools_as_text = True
+        rig.script(call("send_message", message="Hello"), call("send_message", message="Hello"))
+        assert (await rig.say("Hello")).replies == ("Hello",)
+
+    async def test_a_model_with_native_calls_may_say_what_it_wants(self, rig):
+        rig.script(call("send_message", message="Hello"))
+        assert (await rig.say("Hello")).replies == ("Hello",)
+
+
 class TestHeartbeats:
     async def test_a_heartbeat_gives_control_back_with_the_result(self, rig):
         rig.script(
