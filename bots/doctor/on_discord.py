@@ -61,7 +61,7 @@ async def _checks(client: "discord.Client", settings: Settings) -> list[Check]:
 async def _intents(client: "discord.Client", settings: Settings) -> Check:
     flags = (await client.application_info()).flags
     granted = flags.gateway_message_content or flags.gateway_message_content_limited
-    needed = any(place.mode == "listen" for place in settings.file.places)
+    needed = await _listens(settings)
     name = "discord intents"
     if needed and not granted:
         fix = "Developer portal, Bot: switch Message Content Intent on, for mode listen."
@@ -70,6 +70,18 @@ async def _intents(client: "discord.Client", settings: Settings) -> Check:
         fix = "Not needed unless a place has the mode listen: switch it off."
         return Check(name=name, state="note", detail="Message Content is granted", fix=fix)
     return Check(name=name, state="ok", detail="as needed")
+
+
+async def _listens(settings: Settings) -> bool:
+    """Whether any place has the mode that reads what is not addressed to the bot."""
+    from bots.app import open_store
+
+    store = await open_store(settings, None)
+    try:
+        chosen = [one.value for one in await store.place_settings() if one.name == "mode"]
+    finally:
+        await store.close()
+    return "listen" in [*chosen, *(place.mode for place in settings.file.places)]
 
 
 async def _commands(client: "discord.Client") -> Check:

@@ -230,6 +230,12 @@ class TestDiscord:
         bot.application_flags = flags
         assert (await check("discord intents")).state == state
 
+    async def test_an_intent_that_a_place_needs_is_missed(self, bot, home):
+        (home / "membot.toml").write_text('[[places]]\nmatch = "discord:*"\nmode = "listen"\n')
+        found = await check("discord intents")
+        assert found.failed
+        assert "Message Content" in found.fix
+
     async def test_commands_of_another_version_are_noticed(self, bot):
         bot.commands = [{"name": "help"}, {"name": "gone"}, {"name": "Forget this", "type": 3}]
         found = await check("discord commands")

@@ -6,6 +6,7 @@ import pytest
 
 from bots.backups import backup_file
 from bots.housekeeping import Retention, tidy
+from engine.events import CLOCK
 from engine.imports import PastMessage, Portion
 from engine.records import RecallSearch, Summary
 from engine.testing import call, calls
@@ -72,6 +73,27 @@ class TestWhatIsTooOld:
         await rig.answer("Hello again", "Hello.")
         sent = rig.model.requests[-1]
         assert WORD not in sent.system + "".join(sent.messages)
+
+    async def test_goes_with_the_whole_of_its_turn(self, rig, house):
+        asked = rig.clock() - timedelta(hours=1)
+        rig.script(
+            calls(("archival_memory_search", {"query": WORD})), call("send_message", message="No.")
+        )
+        await rig.say(f"Do you know {WORD}?", sent_at=asked)
+        rig.clock.advance(timedelta(days=400, minutes=-30))
+        assert (await house())["messages"] > 1
+        assert (await rig.window()).queue == ()
+
+    async def test_leaves_a_reminder_that_is_still_to_come(self, rig, house):
+        when = (rig.clock() + timedelta(days=500)).strftime(CLOCK)
+        rig.script(
+            call("schedule_message", when=when, reason="the anniversary"),
+            call("send_message", message="I will."),
+        )
+        await rig.say("Remind me of the anniversary", sent_at=rig.clock())
+        rig.clock.advance(timedelta(days=401))
+        await house()
+        assert len(await rig.store.schedules(dm_scope())) == 1
 
     async def test_stays_when_retention_is_for_ever(self, rig, house):
         await noted(rig, WORD)
