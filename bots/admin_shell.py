@@ -1,6 +1,7 @@
 """``membot agent ...``: the chat commands of admins at the shell, through the same functions."""
 
-from typing import TYPE_CHECKING, Annotated
+import re
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -8,7 +9,10 @@ from engine.errors import BadRequest
 
 if TYPE_CHECKING:
     from bots.adapter import CommandAnswer, CommandRequest
+    from bots.routing import Origin
     from engine.store import Store
+
+_ROOM = re.compile(r"(discord|slack|console):([^/\s]+)/channel/([^/\s]+)")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +39,7 @@ def agent(
         command=parsed.spec.words,
         arguments={**parsed.arguments, **({"sure": "yes"} if yes else {})},
         scope=agent_scope(at),
+        origin=_origin(at),
         actor=OPERATOR,
         actor_name=OPERATOR,
         confirmed=yes,
@@ -45,6 +50,16 @@ def agent(
     if answer.file:
         raise BadRequest("That is a file: `membot export` writes it.")
     return print_lines([answer.text])
+
+
+def _origin(at: str) -> "Origin | None":
+    """The room that a key names, if it names one."""
+    from bots.routing import Origin
+
+    if not (room := _ROOM.fullmatch(at)):
+        return None
+    platform = cast(Literal["discord", "slack", "console"], room[1])
+    return Origin(platform=platform, team=room[2], user="", room=room[3])
 
 
 def _quoted(word: str) -> str:

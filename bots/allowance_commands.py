@@ -137,9 +137,9 @@ def _whom(request: CommandRequest) -> tuple[str, str, str]:
     """
     kind = _one_of(request, "kind", _KINDS) or "user"
     typed = request.arguments.get("who", "").strip()
-    if kind == "channel" and not typed and request.scope.audience == "room":
-        place = request.scope.agent_id.partition("/user/")[0]
-        return kind, place.rpartition("/")[2], place
+    here = request.origin
+    if kind == "channel" and not typed and here and here.room:
+        return kind, here.room, here.place
     named = _WHO.fullmatch(typed)
     if named is None:
         raise BadRequest(f"Name the {kind} by id or key, such as slack:T1/U2 or discord:111/222.")

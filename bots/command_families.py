@@ -49,7 +49,6 @@ def build_commands(
         LearningCommands(store, rights, now),
         MessageCommands(store, inbox, rights, now),
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
-        PlaceCommands(store, places, allowances.configured.personas, now),
         *_admin_families(store, rights, now),
     )
     return Commands(families, rights, Suggesting(store, memory, now), store, now)
@@ -67,8 +66,10 @@ def build_admin_commands(
 def _admin_families(
     store: Store, rights: Rights, now: Callable[[], datetime]
 ) -> tuple[CommandFamily, ...]:
+    allowances = rights.allowances
     return (
         AgentCommands(store, rights, now),
-        AdminCommands(store=store, rights=rights, now=now, allowances=rights.allowances),
-        AllowanceCommands(store=store, rights=rights, now=now, allowances=rights.allowances),
+        PlaceCommands(store, allowances.places, allowances.configured.personas, now),
+        AdminCommands(store=store, rights=rights, now=now, allowances=allowances),
+        AllowanceCommands(store=store, rights=rights, now=now, allowances=allowances),
     )

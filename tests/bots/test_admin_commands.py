@@ -50,6 +50,7 @@ class Office:
             actor=actor,
             actor_name="Somebody",
             platform_admin=admin,
+            origin=Origin(platform="slack", team="T1", user="U1", room="C1"),
             **more,
         )
         return (await self.commands.run(request)).text

@@ -34,6 +34,10 @@ class TestSettingsAtTheShell:
         (row,) = json.loads(capsys.readouterr().out)
         assert (row["actor"], row["subject"]) == ("operator", "slack:T1/*")
 
+    def test_include_those_of_a_channel(self, shell):
+        assert shell("mode", "off")[0] == 0
+        assert "off" in shell("mode")[1]
+
     def test_ask_before_something_is_erased(self, shell):
         code, _, err = shell("retention", "30")
         assert code == 2
