@@ -7,7 +7,6 @@ and of a role at ``<tenant>/role/<id>``.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from bots.costs import Price
 from bots.places import Places
@@ -27,7 +26,6 @@ class Configured:
         personas: Texts of personas, by name.
         backups: The folder of backups.
         recall_days: How long what was said is kept; 0 for ever.
-        timezone: In which a day begins.
     """
 
     prices: Mapping[str, Price] = field(default_factory=dict)
@@ -35,7 +33,6 @@ class Configured:
     backups: Path = Path("backups")
     budgets: Budgets = field(default_factory=Budgets)
     recall_days: int = 400
-    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
 
 def everywhere_in(tenant: str) -> str:

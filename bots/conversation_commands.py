@@ -12,7 +12,6 @@ from bots.commands import Handler
 from bots.operations import used_tokens
 from bots.rights import Rights
 from bots.texts import text
-from engine.budgets import Accountant
 from engine.errors import BadRequest
 from engine.store import Store
 
@@ -107,17 +106,9 @@ class ConversationCommands:
                 for one in await self.inbox.spent(request.scope)
             ),
         ]
-        for spent in await self._accountant().spent(request.scope):
-            percent, limit = round(100 * spent.left), f"{spent.limit:,}"
-            lines.append(say(f"status.budget_{spent.payer}", percent=percent, limit=limit))
         if self.info.is_demonstration:
             lines.append(DEMO_NOTE)
         return CommandAnswer(text="\n".join(lines))
-
-    def _accountant(self) -> Accountant:
-        allowances = self.rights.allowances
-        zone = allowances.configured.timezone
-        return Accountant(store=self.store, budgets=allowances.budgets, now=self.now, zone=zone)
 
     async def _help(self, request: CommandRequest) -> CommandAnswer:
         return CommandAnswer(

@@ -310,7 +310,6 @@ class Settings:
             backups=self.backups,
             budgets=Budgets(**{payer: Budget(**limits) for payer, limits in budgets}),
             recall_days=self.file.retention.recall_days,
-            timezone=ZoneInfo(self.env.membot_timezone),
         )
 
     def run_problems(self) -> list[str]:

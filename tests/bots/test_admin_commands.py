@@ -158,10 +158,6 @@ class TestBudget:
         assert office.allowances.budgets(EVE).person.tokens_per_day == 10_000
         assert {row.subject for row in await office.store.audit(5)} == {"slack:T1/*"}
 
-    async def test_left_is_shown_by_status(self, office):
-        await office.spend(ADA, TokenUsage(model="m-1", input_tokens=2_500))
-        assert "Your budget: 75 % of 10,000 tokens left today" in await office.run("status")
-
     @pytest.mark.parametrize("amount", ["20000", "off"])
     async def test_beyond_the_operators_is_the_operators_to_give(self, office, amount):
         typed = f"person tokens_per_day {amount}"
