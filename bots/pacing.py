@@ -1,6 +1,7 @@
 """Keeps within a platform's rate limits before the platform has to say so. Knows no platform."""
 
 import asyncio
+import math
 from collections import deque
 
 from engine.errors import DeliveryDelayed
@@ -20,16 +21,28 @@ class Allowance:
         self._seconds = seconds
         self._patience_seconds = patience_seconds
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a call of now would not wait."""
+        return self._free_at() <= _time()
+
     async def take(self) -> None:
         """Return when the call may be made.
 
         Raises:
             DeliveryDelayed: That would be later than anybody waits.
         """
-        now = asyncio.get_running_loop().time()
-        full = len(self._given) == self._given.maxlen
-        at = max(now, self._given[0] + self._seconds) if full else now
+        now = _time()
+        at = max(now, self._free_at())
         if at - now > self._patience_seconds:
             raise DeliveryDelayed("The platform's rate limit is used up.", at - now)
         self._given.append(at)
         await asyncio.sleep(at - now)
+
+    def _free_at(self) -> float:
+        full = len(self._given) == self._given.maxlen
+        return self._given[0] + self._seconds if full else -math.inf
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()

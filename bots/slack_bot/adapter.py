@@ -163,8 +163,8 @@ class SlackAdapter:
         return await self._outbound.send(item, part, number)
 
     def can_preview(self, address: str) -> bool:
-        """In threads: Slack streams nowhere else."""
-        return address_from(address).thread_ts is not None
+        """In threads, for Slack streams nowhere else, and not more often than it takes."""
+        return address_from(address).thread_ts is not None and self._calls.limits.may_stream
 
     async def preview(self, item: OutboxItem, text: str) -> str:
         """Stream the beginning of a reply.

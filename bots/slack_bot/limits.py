@@ -20,7 +20,6 @@ _SIGN_PATIENCE_SECONDS = 0.3  # a sign of life that comes late is none
 _BETWEEN_MESSAGES_SECONDS = 1.0  # of one channel, counted from Slack's answer
 _KEPT_CHANNELS = 2_000
 _TIERS = {
-    "chat.startStream": _SECOND_TIER,
     "chat.stopStream": _SECOND_TIER,
     "agents.sessions.rename": _THIRD_TIER,
     "chat.delete": _THIRD_TIER,
@@ -30,14 +29,18 @@ _TIERS = {
     "conversations.open": _THIRD_TIER,
     "conversations.replies": _THIRD_TIER,
     "reactions.remove": _THIRD_TIER,
-    "chat.appendStream": _FOURTH_TIER,
     "chat.postEphemeral": _FOURTH_TIER,
     "users.info": _FOURTH_TIER,
     "views.open": _FOURTH_TIER,
     "views.publish": _FOURTH_TIER,
 }
+_SIGNS = {  # what is not worth waiting for
+    "assistant.threads.setStatus": 570,  # of 600, a special tier
+    "chat.appendStream": _FOURTH_TIER,
+    "chat.startStream": _SECOND_TIER,
+    "reactions.add": _THIRD_TIER,
+}
 _WORKSPACE_MESSAGES = 290  # "several hundred a minute"
-_OLDER_STATUSES = 570  # of 600 a minute, the special tier of assistant.threads.setStatus
 
 
 class SlackLimits:
@@ -48,12 +51,10 @@ class SlackLimits:
             method: Allowance(most, _MINUTE_SECONDS) for method, most in _TIERS.items()
         }
         self._methods["chat.postMessage"] = Allowance(_WORKSPACE_MESSAGES, _MINUTE_SECONDS)
-        self._methods["assistant.threads.setStatus"] = Allowance(
-            _OLDER_STATUSES, _MINUTE_SECONDS, _SIGN_PATIENCE_SECONDS
-        )
-        self._methods["reactions.add"] = Allowance(
-            _THIRD_TIER, _MINUTE_SECONDS, _SIGN_PATIENCE_SECONDS
-        )
+        self._methods |= {
+            method: Allowance(most, _MINUTE_SECONDS, _SIGN_PATIENCE_SECONDS)
+            for method, most in _SIGNS.items()
+        }
         # As many sessions may begin as may end, so that none is left in "processing".
         half = _THIRD_TIER // 2
         self._begin = Allowance(half, _MINUTE_SECONDS, _SIGN_PATIENCE_SECONDS)
@@ -75,6 +76,11 @@ class SlackLimits:
                 yield
         else:
             yield
+
+    @property
+    def may_stream(self) -> bool:
+        """Whether another reply may be shown while it is written."""
+        return self._methods["chat.startStream"].has_room
 
     async def end_of_session(self) -> None:
         """Return when a session may be taken out of processing; before the call, not around it."""
