@@ -188,17 +188,17 @@ class TurnRunner:
         """Call the model; when the endpoint says that it is too much, flush and try once more."""
         watch = self._watch(turn, log, on_answer)
         ready = await self._with.queue.ready(turn.scope, asked=log.asked)
-        only = SEND_MESSAGE if log.was_reminded and log.leaves_waiting else None
         try:
-            return ready, await self._call(turn, ready, only, watch)
+            return ready, await self._call(turn, ready, log, watch)
         except ContextOverflow:
             ready = await self._with.queue.ready(turn.scope, asked=log.asked, force_flush=True)
-            return ready, await self._call(turn, ready, only, watch)
+            return ready, await self._call(turn, ready, log, watch)
 
     async def _call(
-        self, turn: Turn, ready: Ready, only: str | None, watch: Watch | None
+        self, turn: Turn, ready: Ready, log: TurnLog, watch: Watch | None
     ) -> ModelReply:
         agent_id, hook = turn.scope.agent_id, self._with.hook
+        only = SEND_MESSAGE if log.was_reminded and log.leaves_waiting else None
         request = replace(ready.request, only=only, watch=watch)
         reply = await ask(self._with.model, request, agent_id, hook)
         self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
