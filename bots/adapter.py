@@ -38,6 +38,10 @@ class Inbox(Protocol):
         """Follow deletions; how many of the messages were remembered."""
         ...
 
+    async def close_place(self, key: str) -> None:
+        """Follow that a channel, or the bot in a whole tenant, is gone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerFile:

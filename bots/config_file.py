@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from bots.routing import Mode, OtherBots, Preset
+from bots.routing import Learning, Mode, OtherBots, Preset
 from engine.knowledge import KnowledgeSource
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -72,6 +72,7 @@ class PlaceTable(_Table):
     mapping: Preset | None = None
     mode: Mode | None = None
     bots: OtherBots | None = None
+    learning: Learning | None = None
 
 
 class OwnerTable(_Table):

@@ -18,6 +18,8 @@ from engine.store import ApprovalStore, Store
 log = logging.getLogger(__name__)
 
 KEPT_DAYS = 90
+CLOSED_DAYS = 7
+_HOUSEKEEPING = "housekeeping"
 _DAY_SECONDS = 86_400.0
 _APPROVAL_SECONDS = 30.0
 _KNOWLEDGE_SECONDS = 300.0
@@ -56,10 +58,19 @@ async def tidy(store: Store, retention: Retention, at: datetime) -> dict[str, in
     """Remove old rows, messages beyond their retention and old backups; how many of each."""
     removed = {"rows": await store.prune(at - timedelta(days=KEPT_DAYS))}
     removed["messages"] = await _expire(store, retention, at)
+    removed["agents"] = await _erase_closed(store, at)
     if retention.backups_days:
         before = at - timedelta(days=retention.backups_days)
         removed["backups"] = await asyncio.to_thread(remove_old_backups, retention.backups, before)
     return removed
+
+
+async def _erase_closed(store: Store, at: datetime) -> int:
+    """Erase what was closed a week ago, because its place is gone."""
+    closed = await store.closed_agents(at - timedelta(days=CLOSED_DAYS))
+    for agent_id in closed:
+        await store.reset(agent_id, conversation_only=False, actor=_HOUSEKEEPING, at=at)
+    return len(closed)
 
 
 async def _expire(store: Store, retention: Retention, at: datetime) -> int:

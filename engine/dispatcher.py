@@ -210,6 +210,10 @@ class Dispatcher:
             running.cancel()  # what is left of its turn, if anything, is taken again
         return len(deleted)
 
+    async def close_place(self, key: str) -> None:
+        """Follow that a channel, or the bot in a whole tenant, is gone."""
+        self._end(await self._store.close_place(key, self._now()))
+
     def _running_with(self, message: Message) -> Running | None:
         """What works on the turn of a message right now."""
         running = self._running.get(message.scope.agent_id)

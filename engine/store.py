@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from engine.budgets import BudgetStore
 from engine.cards import CardStore
+from engine.closing import ClosingStore
 from engine.corrections import CorrectionStore
 from engine.imports import Added, Portion
 from engine.kept_choices import ChoiceStore
@@ -537,6 +538,7 @@ class Store(
     OperatorStore,
     ImportStore,
     WishStore,
+    ClosingStore,
     BudgetStore,
     RetentionStore,
     PlaceStore,

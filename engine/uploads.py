@@ -51,6 +51,10 @@ class EventInbox(Protocol):
         """Follow deletions; how many of the messages were remembered."""
         ...
 
+    async def close_place(self, key: str) -> None:
+        """Follow that a channel, or the bot in a whole tenant, is gone."""
+        ...
+
 
 class Uploads:
     """An inbox that also has the files of messages read.
@@ -116,6 +120,10 @@ class Uploads:
     async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
         """Follow deletions; how many of the messages were remembered."""
         return await self._inbox.delete(tenant, source_keys)
+
+    async def close_place(self, key: str) -> None:
+        """Follow that a channel, or the bot in a whole tenant, is gone."""
+        await self._inbox.close_place(key)
 
     async def close(self) -> None:
         """Stop at once; what was being read is read at the next start."""

@@ -156,6 +156,14 @@ class MembotClient(discord.Client):
             keys = [source_key(channel, message) for message in messages]
             await self._inbox.delete(tenant_of(guild), keys)
 
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """The bot was removed from a server, or the server is gone."""
+        await self._inbox.close_place(tenant_of(guild.id))
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """A channel is gone."""
+        await self._inbox.close_place(f"{tenant_of(channel.guild.id)}/channel/{channel.id}")
+
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         """Stop what somebody does not want any more."""
         if str(payload.emoji) != _STOP:

@@ -239,6 +239,8 @@ class SlackAdapter:
         app.event("app_home_opened")(self._on_home)
         app.event("agent_session_stopped")(self._on_stop)
         app.event("reaction_added")(self._on_reaction)
+        for gone in ("channel_deleted", "group_deleted", "app_uninstalled"):
+            app.event(gone)(self._on_gone)
         app.event(_EVERYTHING)(_acknowledge)
         app.command(SLASH)(self._on_slash)
         app.action(re.compile(rf"{CONFIRM}|{CANCEL}|{CHOICE}_\d+"))(self._on_button)
@@ -277,6 +279,11 @@ class SlackAdapter:
 
     async def _on_reaction(self, body: Mapping[str, Any]) -> None:
         await self._stop.reacted(body, self._known())
+
+    async def _on_gone(self, body: Mapping[str, Any]) -> None:
+        tenant = f"slack:{body.get('team_id') or self._known().team}"
+        channel = body["event"].get("channel")
+        await self.inbox.close_place(f"{tenant}/channel/{channel}" if channel else tenant)
 
     async def _on_slash(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         self._commands.take_slash(body)

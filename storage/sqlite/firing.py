@@ -6,6 +6,7 @@ from datetime import datetime
 from engine.records import Schedule, Turn
 from engine.store import Acceptance, AcceptRequest
 from storage.sqlite import turn_rows, turns
+from storage.sqlite.closing import IS_CLOSED
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
 
@@ -52,9 +53,9 @@ def _waits(connection: sqlite3.Connection, schedule: Schedule) -> bool:
 def idle_turns(connection: sqlite3.Connection, since: datetime, at: datetime) -> list[Turn]:
     """The last turn of each agent that has been idle since a time and has no pause at ``at``."""
     rows = connection.execute(
-        "SELECT t.* FROM agents AS a JOIN turns AS t "
+        "SELECT t.* FROM agents AS a JOIN turns AS t "  # noqa: S608 - a constant
         "ON t.seq = (SELECT max(seq) FROM turns WHERE agent_id = a.agent_id) "
-        "WHERE a.last_activity <= :since "
+        f"WHERE a.last_activity <= :since AND NOT {IS_CLOSED.format('a')} "
         "AND (a.heartbeats_paused_until IS NULL OR a.heartbeats_paused_until <= :at) "
         "AND NOT EXISTS (SELECT 1 FROM turns AS open WHERE open.agent_id = a.agent_id "
         "AND open.state IN ('queued', 'running'))",

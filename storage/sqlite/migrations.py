@@ -20,7 +20,7 @@ from storage.sqlite.tables import (
     TABLES,
     TIMED_EVENTS,
 )
-from storage.sqlite.wish_tables import MEETINGS, WISHES
+from storage.sqlite.wish_tables import CLOSURES, MEETINGS, WISHES
 
 __all__ = ["bring_up_to_date", "is_ours", "migrations"]
 
@@ -123,6 +123,13 @@ def threads_and_links(db: sqlite_utils.Database) -> None:
 def first_meetings(db: sqlite_utils.Database) -> None:
     """Where the bot was met; those who have an agent know it."""
     for statement in MEETINGS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def closures(db: sqlite_utils.Database) -> None:
+    """Places that are gone."""
+    for statement in CLOSURES:
         db.conn.execute(statement)
 
 

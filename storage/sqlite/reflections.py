@@ -8,18 +8,19 @@ from typing import Any
 from engine.errors import StaleTurn
 from engine.records import Block, Message, Reflection, ReflectionCommit, Scope
 from storage.sqlite import accounts, blocks, ledger, messages, passages, receipts, wishes
+from storage.sqlite.closing import IS_CLOSED
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
 
 __all__ = ["commit", "load", "unseen"]
 
 _MOST_MESSAGES = 1000
-_LEFT = "SELECT * FROM conversations WHERE reflected_seq < window_start_seq"
+_OPEN = f"AND NOT {IS_CLOSED.format('c')}"
+_LEFT = f"SELECT * FROM conversations AS c WHERE reflected_seq < window_start_seq {_OPEN}"  # noqa: S608
+_SAID = "FROM messages AS m WHERE m.conversation_id = c.conversation_id AND m.agent_id = c.agent_id"
 _IDLE = (
-    "SELECT * FROM conversations AS c WHERE reflected_seq < (SELECT max(m.seq) FROM messages AS m "
-    "WHERE m.conversation_id = c.conversation_id AND m.agent_id = c.agent_id) "
-    "AND (SELECT max(m.sent_at) FROM messages AS m WHERE m.conversation_id = c.conversation_id "
-    "AND m.agent_id = c.agent_id AND m.seq > c.reflected_seq) <= ?"
+    f"SELECT * FROM conversations AS c WHERE reflected_seq < (SELECT max(m.seq) {_SAID}) "  # noqa: S608
+    f"AND (SELECT max(m.sent_at) {_SAID} AND m.seq > c.reflected_seq) <= ? {_OPEN}"
 )
 
 

@@ -11,6 +11,7 @@ from storage.sqlite.answering import Outbox, Turns
 from storage.sqlite.approving import Approving
 from storage.sqlite.archival_index import ArchivalIndex
 from storage.sqlite.budgeting import Budgeting
+from storage.sqlite.closing import Closing
 from storage.sqlite.correcting import Correcting
 from storage.sqlite.database import Database, Synchronous
 from storage.sqlite.embedding import EmbeddingIndexer
@@ -54,6 +55,7 @@ class SqliteStore(
     Linking,
     Receipting,
     Wishing,
+    Closing,
 ):
     """Everything the bot remembers, in one file; made by `open`."""
 

@@ -12,6 +12,7 @@ from engine.store import Acceptance, AcceptRequest
 from storage.sqlite import (
     accounts,
     blocks,
+    closing,
     ledger,
     messages,
     outbox,
@@ -41,6 +42,7 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
     event, scope = request.event, request.event.scope
     if _known(connection, event):
         return Acceptance(outcome="duplicate")
+    closing.reopen(connection, scope.tenant, event.meets)
     first = accounts.ensure_scope(connection, event, request.at)
     keeping = wishes.keeping_of(connection, scope, learns=event.learns)
     if blocks.settle(connection, scope, _wanted(request, keeping), request.at):

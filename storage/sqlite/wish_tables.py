@@ -1,6 +1,6 @@
-"""The statements that make the table of wishes, and what conversations get for them."""
+"""The statements for what people wish, and for where the bot was met and is gone."""
 
-__all__ = ["MEETINGS", "WISHES"]
+__all__ = ["CLOSURES", "MEETINGS", "WISHES"]
 
 WISHES = (
     """CREATE TABLE wishes (
@@ -16,3 +16,5 @@ MEETINGS = (
     "CREATE TABLE meetings (place TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
     "INSERT INTO meetings (place, at) SELECT agent_id, created_at FROM agents",
 )
+
+CLOSURES = ("CREATE TABLE closures (place TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",)

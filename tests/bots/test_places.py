@@ -8,6 +8,7 @@ from engine.place_settings import PlaceSetting
 from engine.places import agent_scope, matches
 from engine.testing import FixedClock
 from tests.bots.memory_rig import open_memory
+from tests.engine.builders import event
 
 PRESETS = ("team", "personal", "per-user-in-channel", "single")
 OWNER = ("discord:111/7", "slack:T1/U2")
@@ -167,3 +168,13 @@ class TestSettings:
             await memory.store.forget("slack:T1/U9", actor="operator", at=NOW)
             (kept,) = await memory.store.place_settings()
         assert (kept.value, kept.actor) == ("off", None)
+
+
+class TestLearning:
+    async def test_is_off_where_an_admin_chose_answers_only(self):
+        where = places()
+        await where.load(Kept([setting("off", name="learning")]))
+        said = event()
+        assert not where.arrived(said, channel("C1")).learns
+        assert where.arrived(said, channel("C2")).learns
+        assert where.arrived(said, channel("C1", thread="1.5")).meets == "slack:T1/channel/C1"

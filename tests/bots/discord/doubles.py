@@ -45,6 +45,7 @@ class RecordingInbox:
         self.changes = []
         self.stops = []
         self.knows = True
+        self.closed = []
         self.failure = None
         self._changed = asyncio.Condition()
 
@@ -58,6 +59,9 @@ class RecordingInbox:
 
     async def stop(self, scope, notice=""):
         return 0
+
+    async def close_place(self, key):
+        self.closed.append(key)
 
     async def stop_asked(self, tenant, source_key, actor, notice):
         self.stops.append((tenant, source_key, actor))

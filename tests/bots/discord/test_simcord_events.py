@@ -340,3 +340,13 @@ class TestStopSign:
         message = await ada.send(general, f"{me} hello")
         await ada.react(message, "\N{THUMBS UP SIGN}")
         assert inbox.stops == []
+
+
+class TestGone:
+    async def test_a_deleted_channel_is_closed(self, guild, adapter, general, simcord_env, inbox):
+        await simcord_env.bot.on_guild_channel_delete(simcord_env.bot.get_channel(general.id))
+        assert inbox.closed == [f"discord:{guild.id}/channel/{general.id}"]
+
+    async def test_a_server_without_the_bot_is_closed(self, guild, general, simcord_env, inbox):
+        await simcord_env.bot.on_guild_remove(simcord_env.bot.get_guild(guild.id))
+        assert inbox.closed == [f"discord:{guild.id}"]

@@ -50,6 +50,7 @@ class RecordingInbox:
         self.changes: list[tuple[str, str, str | None]] = []
         self.outcomes: list[str] = []
         self.stopped: list[Scope] = []
+        self.closed: list[str] = []
         self.signs: list[tuple[str, str, str]] = []
         self.broken = False
         self._slack = slack
@@ -76,6 +77,9 @@ class RecordingInbox:
     async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
         self.changes += [(tenant, key, None) for key in source_keys]
         return len(source_keys)
+
+    async def close_place(self, key: str) -> None:
+        self.closed.append(key)
 
     async def stop_asked(self, tenant: str, source_key: str, actor: str, notice: str) -> bool:
         self.signs.append((tenant, source_key, actor))

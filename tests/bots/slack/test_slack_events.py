@@ -337,3 +337,10 @@ class TestChanges:
         said = await bot.say("my secret, which was answered in a thread")
         await self.edit(bot, slack, said, "This message was deleted.", subtype="tombstone")
         assert bot.inbox.changes == [("slack:T1", bot.inbox.events[0].source_key, None)]
+
+
+class TestGone:
+    async def test_a_deleted_channel_and_an_app_that_was_removed_are_closed(self, bot, slack):
+        for event in ({"type": "channel_deleted", "channel": "C1"}, {"type": "app_uninstalled"}):
+            await bot.take(slack.event(event))
+        assert bot.inbox.closed == ["slack:T1/channel/C1", "slack:T1"]
