@@ -9,7 +9,7 @@ from bots.routing import clean_name
 from engine.cards import CARD_CHARS, CardStore
 from engine.errors import BadRequest
 
-_DROP = "memory drop-card"
+_CARD, _DROP = "memory card", "none"
 _NONE = (
     "You have no card. `memory card` with a short text writes one: I then know it in every room "
     "where you speak with me, and nothing else of what you tell me elsewhere."
@@ -21,7 +21,7 @@ _ASK = (
 
 
 class CardCommands:
-    """``memory card``, ``memory drop-card``.
+    """``memory card``.
 
     Args:
         store: Where cards are kept.
@@ -34,12 +34,15 @@ class CardCommands:
 
     def handlers(self) -> Mapping[str, Handler]:
         """By the words of the command table."""
-        return {"memory card": self._card, _DROP: self._drop}
+        return {_CARD: self._card}
 
     async def _card(self, request: CommandRequest) -> CommandAnswer:
         text = " ".join(request.arguments.get("text", "").split())
         if not text:
             return await self._shown(request)
+        if text.casefold() == _DROP:
+            await self._keep(request, "")
+            return CommandAnswer(text="You have no card any more; rooms know nothing of it.")
         if len(text) > CARD_CHARS:
             raise BadRequest(f"A card holds at most {CARD_CHARS} characters; this has {len(text)}.")
         if not request.confirmed:
@@ -55,14 +58,10 @@ class CardCommands:
             return CommandAnswer(text=_NONE)
         return CommandAnswer(text=f"Your card:\n\n> {card.value}", choices=(_remove(),))
 
-    async def _drop(self, request: CommandRequest) -> CommandAnswer:
-        await self._keep(request, "")
-        return CommandAnswer(text="You have no card any more; rooms know nothing of it.")
-
     async def _keep(self, request: CommandRequest, text: str) -> None:
         name = clean_name(request.actor_name)
         await self._store.keep_card(request.actor, name, text, self._now())
 
 
 def _remove() -> Choice:
-    return Choice(label="Remove it", command=_DROP)
+    return Choice(label="Remove it", command=_CARD, arguments={"text": _DROP})

@@ -61,10 +61,9 @@ COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         words="memory card",
         summary="A short text about you that I know in every room here; without a text: what it is",
-        options={"text?": "What rooms may know of you"},
+        options={"text?": "What rooms may know of you; `none` removes the card"},
         form="text",
     ),
-    CommandSpec(words="memory drop-card", summary="Remove your card from every room"),
     CommandSpec(words="memory export", summary="A copy of what I remember, as a file"),
     CommandSpec(
         words="memory forget-me",

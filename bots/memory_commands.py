@@ -78,7 +78,9 @@ class MemoryCommands:
         operations = Operations(self._store, self._now, request.actor)
         said = await operations.search(request.scope, query, "recall")
         noted = await operations.search(request.scope, query, "archival")
-        return CommandAnswer(text=f"{_hits('Said', said)}\n\n{_hits('Noted', noted)}")
+        return CommandAnswer(
+            text=f"{_hits('Said', said, request)}\n\n{_hits('Noted', noted, request)}"
+        )
 
     async def _memory_export(self, request: CommandRequest) -> CommandAnswer:
         if request.scope.audience == "private":
@@ -115,16 +117,21 @@ def _is_about(line: Line, topic: str) -> bool:
 
 def _sourced(line: Line, name: str, request: CommandRequest) -> str:
     source = next((found for key in keys_of(line.brought) if (found := link(request, key))), None)
-    when = f"{line.brought.at:%Y-%m-%d %H:%M}"
     pinned = "pinned, " if line.pinned else ""
-    return f"- {line.text} ({pinned}{name}, {f'[{when}]({source})' if source else when})"
+    return f"- {line.text} ({pinned}{name}, {_linked(line.brought.at, source)})"
 
 
-def _hits(title: str, page: SearchPage) -> str:
+def _linked(at: datetime, source: str | None) -> str:
+    when = f"{at:%Y-%m-%d %H:%M}"
+    return f"[{when}]({source})" if source else when
+
+
+def _hits(title: str, page: SearchPage, request: CommandRequest) -> str:
     if not page.hits:
         return f"**{title}**: nothing found."
     lines = [
-        f"- {hit.time:%Y-%m-%d %H:%M} {clean_name(hit.who)}: {_short(hit.text)}"
+        f"- {_linked(hit.time, link(request, hit.source_key or ''))} "
+        f"{clean_name(hit.who)}: {_short(hit.text)}"
         for hit in page.hits
     ]
     return "\n".join([f"**{title}** ({len(page.hits)} of {page.total})", *lines])

@@ -17,7 +17,7 @@ I play the cello.
 /memory card Deaf in one ear.
 /memory card Deaf in one ear. --yes
 /memory card
-/memory drop-card
+/memory card none
 /memory forget cello
 /memory forget cello --yes
 /memory show

@@ -121,6 +121,21 @@ class TestUndo:
         await hands.press(first, "Undo the one before")
         assert await hands.value() == ""
 
+    async def test_of_a_pin_is_done_once(self, hands):
+        await hands.tell("Tea.", "Likes tea.")
+        pinned = await hands.give("memory pin", item="tea")
+        await hands.press(pinned, "Undo")
+        await hands.give("memory pin", item="tea")
+        assert "taken back before" in (await hands.press(pinned, "Undo")).text
+        assert (await hands.rig.block("human")).pinned == ("Likes tea.",)
+
+    async def test_gives_a_line_back_to_who_brought_it(self, hands):
+        await hands.tell("We meet on Monday.", "Meetings are on Monday.", "room", ADA)
+        edited = await hands.give("memory edit", ADA, admin=True, item="Monday", text="None.")
+        await hands.press(edited, "Undo", GRACE, admin=True)
+        await hands.give("memory edit", ADA, item="Monday", text="Meetings are on Tuesday.")
+        assert await hands.value("room", ADA) == "Meetings are on Tuesday."
+
     async def test_of_one_change_leaves_later_ones(self, hands):
         await hands.tell("I am Ada.", "Name: Ada.")
         history = await hands.give("memory history")

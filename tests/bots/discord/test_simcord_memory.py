@@ -1,0 +1,62 @@
+"""Memory in one's own hands on Discord: commands and buttons on the real command layer."""
+
+import pytest
+
+from bots.command_table import COMMANDS as TABLE
+from bots.routing import Origin, scope_of
+from tests.bots.discord.doubles import make_adapter
+from tests.bots.in_hand import COMMANDS, about, card, commands_of, tell
+from tests.engine.conftest import memory, rig
+
+__all__ = ["memory", "rig"]
+
+
+@pytest.fixture
+def runner(rig):
+    return commands_of(rig)
+
+
+@pytest.fixture
+def adapter(inbox, runner, clock):
+    return make_adapter(inbox, runner, table=TABLE, now=clock)
+
+
+def marked(test):
+    for name in COMMANDS:
+        test = pytest.mark.behaviour(f"command.memory-{name}", "discord")(test)
+    return pytest.mark.behaviour("who.card", "discord")(test)
+
+
+@marked
+async def test_told_shown_edited_undone_pinned_forgotten(guild, general, ada, rig):
+    origin = Origin(platform="discord", team=str(guild.id), user=str(ada.id), room=str(general.id))
+    scope = scope_of(origin)
+
+    async def give(command, **options):
+        return (await ada.slash(general, f"memory {command}", **options)).response
+
+    await tell(rig, scope, "I play the cello.", "Plays the cello.")
+    assert "- Plays the cello. (you, " in (await give("show")).content
+    assert "I play the cello." in (await give("search", query="cello")).content
+    edited = await give("edit", item="cello", text="Plays the viola.")
+    await ada.click(edited, label="Undo")
+    assert await about(rig, scope) == "Plays the cello."
+    pinned = await give("pin", item="cello")
+    assert "(pinned, you, " in (await give("show")).content
+    await ada.click(pinned, label="Unpin")
+    assert "memory unpin" in (await give("history")).content
+
+    then = rig.clock().isoformat()
+    rig.clock.advance(60)
+    asked = await give("forget", item="cello")
+    assert "Plays the cello." in asked.content
+    assert asked.ephemeral
+    pressed = await ada.click(asked, label="Forget it")
+    assert pressed.followups[0].content.startswith("Forgotten: 1 lines, 0 notes, 1 messages")
+    assert await about(rig, scope) == ""
+    assert "cello" not in (await give("restore", time=then)).content
+
+    await ada.click(await give("card", text="Deaf in one ear."), label="Use this card")
+    assert await card(rig, scope) == "Deaf in one ear."
+    await give("card", text="none")
+    assert await card(rig, scope) is None

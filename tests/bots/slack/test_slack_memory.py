@@ -1,0 +1,84 @@
+"""Memory in one's own hands on Slack: words and buttons on the real command layer."""
+
+import pytest
+
+from bots.command_table import COMMANDS as TABLE
+from bots.places import Places
+from bots.routing import Origin, scope_of
+from bots.slack_bot.adapter import SlackAdapter
+from tests.bots.in_hand import COMMANDS, about, card, commands_of, tell
+from tests.bots.slack.conftest import Bot, Clock, KeptThreads, RecordingInbox
+from tests.engine.conftest import memory, rig
+from tests.fixtures.slack_server import APP_TOKEN, BOT_TOKEN
+
+__all__ = ["memory", "rig"]
+SCOPE = scope_of(Origin(platform="slack", team="T1", user="U1", room="C1"))
+
+
+@pytest.fixture
+async def bot(slack, rig):
+    inbox, runner, clock = RecordingInbox(slack), commands_of(rig), Clock()
+    adapter = SlackAdapter(
+        BOT_TOKEN,
+        inbox,
+        runner,
+        TABLE,
+        clock,
+        Places(),
+        KeptThreads(),
+        api_base_url=slack.base_url,
+        ping_interval_seconds=0.1,
+        app_token=APP_TOKEN,
+    )
+    async with Bot(slack, inbox, runner, clock, adapter).serve() as serving:
+        yield serving
+
+
+def marked(test):
+    for name in COMMANDS:
+        test = pytest.mark.behaviour(f"command.memory-{name}", "slack")(test)
+    return pytest.mark.behaviour("who.card", "slack")(test)
+
+
+@marked
+async def test_told_shown_edited_undone_pinned_forgotten(bot, slack, rig):
+    async def answered(payload, kind):
+        before = len(slack.responses)
+        await bot.take(payload, kind)
+        await slack.until(lambda: len(slack.responses) > before)
+        return slack.responses[-1]
+
+    async def give(words):
+        return await answered(slack.slash(f"memory {words}"), "slash_commands")
+
+    async def press(message, label):
+        buttons = message["blocks"][-1]["elements"]
+        pressed = next(one for one in buttons if one["text"]["text"] == label)
+        return await answered(slack.press(pressed), "interactive")
+
+    def text(message):
+        return message["blocks"][0]["text"]
+
+    await tell(rig, SCOPE, "I play the cello.", "Plays the cello.")
+    assert "- Plays the cello. (you, " in text(await give("show"))
+    assert "I play the cello." in text(await give("search cello"))
+    await press(await give("edit cello Plays the viola."), "Undo")
+    assert await about(rig, SCOPE) == "Plays the cello."
+    pinned = await give("pin cello")
+    assert "(pinned, you, " in text(await give("show"))
+    await press(pinned, "Unpin")
+    assert "memory unpin" in text(await give("history"))
+
+    then = f"{rig.clock():%Y-%m-%d %H:%M}"
+    rig.clock.advance(60)
+    asked = await give("forget cello")
+    assert "Plays the cello." in text(asked)
+    done = await press(asked, "Forget it")
+    assert text(done).startswith("Forgotten: 1 lines, 0 notes, 1 messages")
+    assert await about(rig, SCOPE) == ""
+    assert "cello" not in text(await give(f"restore {then}"))
+
+    await press(await give("card Deaf in one ear."), "Use this card")
+    assert await card(rig, SCOPE) == "Deaf in one ear."
+    await give("card none")
+    assert await card(rig, SCOPE) is None
