@@ -221,15 +221,8 @@ class Engine:
         await self.store.close()
 
 
-async def open_engine(
-    settings: Settings, hook: Hook = log_hook, *, previews: bool = True
-) -> Engine:
+async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
     """Build a bot on the configured database.
-
-    Args:
-        settings: Say what it is made of.
-        hook: Hears what happens.
-        previews: Whether a reply may be shown while it is being written.
 
     Raises:
         BadSettings: Own tools cannot be used.
@@ -242,7 +235,7 @@ async def open_engine(
     store = await open_store(settings, embedder, exclusive=True)
     model = build_model(config, embedder, store, offline=settings.offline)
     await model.warm_up()
-    switchboard = Switchboard(store, utc_now, hook)
+    switchboard = Switchboard(store, utc_now, hook, receipts=settings.file.replies.receipts)
     servers = mcp_servers(settings)
     places = build_places(settings)
     await places.load(store)
@@ -255,7 +248,7 @@ async def open_engine(
         servers=servers,
         allowances=allowances,
         counter=counter,
-        stream=previews and settings.file.replies.stream,
+        stream=settings.file.replies.stream,
     )
     dispatcher = _dispatcher(store, brain, switchboard, hook)
     inbox = Uploads(

@@ -20,6 +20,7 @@ from bots.message_commands import MessageCommands
 from bots.own_memory import OwnMemory
 from bots.place_commands import PlaceCommands
 from bots.places import Places
+from bots.pressure_commands import PressureCommands
 from bots.receipt_commands import ReceiptCommands
 from bots.rights import Rights
 from bots.suggesting import Suggesting
@@ -48,6 +49,7 @@ def build_commands(
         LinkCommands(store, places, now),
         LearningCommands(store, rights, now),
         MessageCommands(store, inbox, rights, now),
+        PressureCommands(inbox),
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
         *_admin_families(store, rights, now),
     )

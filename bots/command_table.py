@@ -89,6 +89,14 @@ COMMANDS: tuple[CommandSpec, ...] = (
         summary="Withdraw one write of an answer, so that I do not learn it again",
         options={"write": "As the receipt names it"},
     ),
+    CommandSpec(
+        words="memory pin-leaving",
+        summary="Keep the gist of what is about to be summarised",
+        options={"through?": "The last message of it, as the button under the line has it"},
+    ),
+    CommandSpec(
+        words="memory let-go", summary="Let it be summarised", options={"through?": "The same"}
+    ),
     CommandSpec(words="memory pause", summary="Learn nothing about me until I say so"),
     CommandSpec(words="memory resume", summary="Learn from what I say again"),
     CommandSpec(

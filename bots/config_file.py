@@ -116,9 +116,11 @@ class QuietHoursTable(_Table):
 
 
 class RepliesTable(_Table):
-    """How replies leave: whether they are shown while they are being written."""
+    """How replies leave: as they are written, with their receipts, and a line at memory pressure."""
 
     stream: bool = True
+    receipts: bool = True
+    pressure_line: bool = True
 
 
 class ToolsTable(_Table):

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bots.previews import Previewing, Previews
+from engine.choices import Choice
 from engine.delivery import Delivery
 from engine.errors import DeliveryDelayed, DeliveryRefused, MembotError
 from engine.hooks import Delivered, Hook, ignore
@@ -21,6 +22,7 @@ from engine.previews import PreviewStore
 from engine.records import OutboxItem
 from engine.store import OutboxStore
 
+_RECEIPT_SIGN = "\u24d8"  # a circled i
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +52,11 @@ class Pacing:
     trouble_seconds: float = 5.0
 
 
+def receipt_of(item: OutboxItem) -> Choice:
+    """The button that opens what a reply's turn used and wrote."""
+    return Choice(label=_RECEIPT_SIGN, command="receipt", arguments={"turn": item.turn_id})
+
+
 def retry_delay(attempts: int, wish_seconds: float | None, pacing: Pacing) -> float:
     """Seconds until the next attempt: doubled each time, and never before the platform's wish."""
     own = min(pacing.retry_cap_seconds, pacing.retry_first_seconds * 2.0 ** min(attempts, 20))
@@ -67,6 +74,8 @@ class OutboxSender:
         hooks: Hook = ignore,
         pacing: Pacing | None = None,
         previews: Previews | None = None,
+        *,
+        receipts: bool = False,
     ) -> None:
         self._delivery = delivery
         self._store = store
@@ -74,6 +83,7 @@ class OutboxSender:
         self._hooks = hooks
         self._pacing = pacing or Pacing()
         self._previews = previews
+        self._receipts = receipts
         self._awake = asyncio.Event()
         self._idle = asyncio.Condition()
         self._sending: dict[str, asyncio.Task[None]] = {}
@@ -172,6 +182,8 @@ class OutboxSender:
             await self._store.drop_preview(item.id)
 
     async def _send(self, item: OutboxItem) -> None:
+        if self._receipts and item.has_receipt and item.kind == "answer":
+            item = replace(item, choices=(*item.choices, receipt_of(item)))
         await self._store.mark_sending(item.id, self._now())
         parts = self._delivery.split(item.text)
         try:

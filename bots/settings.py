@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -250,6 +250,17 @@ class Settings:
         """The folder for backups that nobody named a file for; their retention holds there."""
         return self.database.parent / "backups"
 
+    def for_terminal(self, *, interactive: bool) -> "Settings":
+        """With replies as a terminal shows them: no buttons, and a pipe gets answers alone."""
+        given = self.file.replies
+        shown = {
+            "receipts": False,
+            "pressure_line": interactive and given.pressure_line,
+            "stream": interactive and given.stream,
+        }
+        replies = given.model_copy(update=shown)
+        return replace(self, file=self.file.model_copy(update={"replies": replies}))
+
     @property
     def discord(self) -> bool:
         """Whether the Discord adapter starts."""
@@ -285,6 +296,7 @@ class Settings:
                 evict=table.evict,
                 max_steps=table.max_steps,
                 agent=table.agent,
+                pressure_line=self.file.replies.pressure_line,
             ),
             documents=DocumentConfig(**self.file.documents.model_dump()),
             knowledge=self.knowledge,

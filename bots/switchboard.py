@@ -24,9 +24,18 @@ class Switchboard:
         store: Whose outbox is sent.
         now: The clock.
         hook: Hears of deliveries.
+        receipts: Whether answers have a button for theirs.
     """
 
-    def __init__(self, store: SenderStore, now: Callable[[], datetime], hook: Hook) -> None:
+    def __init__(
+        self,
+        store: SenderStore,
+        now: Callable[[], datetime],
+        hook: Hook,
+        *,
+        receipts: bool = False,
+    ) -> None:
+        self._receipts = receipts
         self._store = store
         self._now = now
         self._hook = hook
@@ -41,7 +50,14 @@ class Switchboard:
         if isinstance(adapter, Previewing):
             previews = Previews(adapter, self._store, self._now)
             self._previews[adapter.platform] = previews
-        sender = OutboxSender(adapter, self._store, self._now, self._hook, previews=previews)
+        sender = OutboxSender(
+            adapter,
+            self._store,
+            self._now,
+            self._hook,
+            previews=previews,
+            receipts=self._receipts,
+        )
         self.adapters[adapter.platform] = adapter
         self._senders[adapter.platform] = sender
         return sender

@@ -132,7 +132,9 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
         queue=queue,
         memory_agent=memory_agent,
         disputes=Disputes(store=ports.store, counter=ports.counter, now=ports.now, zone=zone),
-        pinning=Pinning(store=ports.store, summarizer=summarizer, config=memory, now=ports.now),
+        pinning=Pinning(
+            store=ports.store, queue=queue, summarizer=summarizer, config=memory, now=ports.now
+        ),
     )
     return Dispatcher(
         ports=ports,

@@ -42,6 +42,7 @@ class MemoryConfig:
     Attributes:
         agent: When the memory agent runs: as messages leave a queue, or in quiet conversations.
         idle_seconds: A conversation is quiet when nothing was said for so long.
+        pressure_line: Whether people are told of memory pressure too.
     """
 
     context_tokens: int = 32768
@@ -61,6 +62,7 @@ class MemoryConfig:
     page_size: int = 5
     agent: MemoryAgentMode = "flush"
     idle_seconds: float = 600.0
+    pressure_line: bool = True
 
     @property
     def result_tokens(self) -> int:

@@ -5,6 +5,8 @@ SILENT = "I could not find an answer to that; please ask in other words."
 REMINDER = "You asked me to come back to this: {reason}"
 STUCK = "I went round in circles on that and stopped; please ask in other words."
 SET_ASIDE = "I failed at this several times and have set it aside; please ask again."
+PRESSURE = "memory {percent} %"
+PIN, LET_GO = "Pin", "Let go"
 MODEL_UNAVAILABLE = (
     "I can't reach my language model right now (id {error_id}). "
     "Your message is kept; please try again in a moment."

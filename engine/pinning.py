@@ -6,13 +6,35 @@ from datetime import datetime
 from typing import Literal, Protocol
 from weakref import WeakValueDictionary
 
+from engine import notices
+from engine.choices import Choice
 from engine.config import MemoryConfig
-from engine.records import Message, Passage, ReflectionCommit, Scope
+from engine.queue_manager import QueueManager
+from engine.records import Message, Passage, ReflectionCommit, Reply, Scope
 from engine.reflection_tools import MEMORY_AGENT
 from engine.store import MemoryStore, ReflectionStore
 from engine.summarizer import Summarizer
 
+PIN, LET_GO = "memory pin-leaving", "memory let-go"
 _SHARE_OF_WINDOW = 16  # a gist takes about as much as a summary
+
+
+def pressure_line(percent: int, last: Message) -> Reply:
+    """What people are told at memory pressure, with what they can do about it.
+
+    Args:
+        percent: How full the window is.
+        last: Of the messages that are about to leave.
+    """
+    arguments = {"through": last.id}
+    return Reply(
+        text=notices.PRESSURE.format(percent=percent),
+        kind="pressure",
+        choices=(
+            Choice(label=notices.PIN, command=PIN, arguments=arguments),
+            Choice(label=notices.LET_GO, command=LET_GO, arguments=arguments),
+        ),
+    )
 
 
 class PinStore(MemoryStore, ReflectionStore, Protocol):
@@ -24,6 +46,7 @@ class Pinning:
 
     Args:
         store: Where windows are read and passages written.
+        queue: Says what is about to leave.
         summarizer: Makes the gist, if need be without a model.
         config: Size of the window.
         now: The clock.
@@ -33,18 +56,22 @@ class Pinning:
         self,
         *,
         store: PinStore,
+        queue: QueueManager,
         summarizer: Summarizer,
         config: MemoryConfig,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._queue = queue
         self._summarizer = summarizer
         self._most_tokens = config.context_tokens // _SHARE_OF_WINDOW
         self._now = now
         self._one_by_one: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def pin(self, scope: Scope, through: str) -> Literal["pinned", "pinned before", "left"]:
-        """Keep the gist of a queue up to a message; ``left`` when they have been summarised.
+        """Keep the gist of a queue up to a message; ``left`` when that has been summarised.
+
+        Without a message it is what a flush would summarise now.
 
         The passage has the message's id, so that it is made once.
 
@@ -52,13 +79,15 @@ class Pinning:
             StaleTurn: Some of it was erased meanwhile; nothing was stored.
         """
         async with self._one_by_one.setdefault(scope.conversation_id, asyncio.Lock()):
-            if await self._store.passage(scope, through):
+            window = await self._store.load_window(scope)
+            ids = [message.id for message in window.queue]
+            leaving = self._queue.about_to_leave(window)
+            last = through or (leaving[-1].id if leaving else "")
+            if await self._store.passage(scope, last):
                 return "pinned before"
-            queue = (await self._store.load_window(scope)).queue
-            ids = [message.id for message in queue]
-            if through not in ids:
+            if last not in ids:
                 return "left"
-            await self._keep(scope, queue[: ids.index(through) + 1])
+            await self._keep(scope, window.queue[: ids.index(last) + 1])
             return "pinned"
 
     async def _keep(self, scope: Scope, messages: tuple[Message, ...]) -> None:

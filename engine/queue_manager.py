@@ -106,7 +106,7 @@ class QueueManager:
     async def _prepare(self, scope: Scope) -> None:
         try:
             window = await self._store.load_window(scope)
-            leaving = self._leaving(window, self._context.measure(window))
+            leaving = self.about_to_leave(window)
             if leaving and not window.prepared:
                 most = self._context.summary_tokens(window)
                 made = await self._summarizer.summarize(window.summary, leaving, most)
@@ -152,6 +152,10 @@ class QueueManager:
                 return Summarized(summary=replace(prepared, prepared=False))
         most = self._context.summary_tokens(window)
         return await self._summarizer.summarize(window.summary, leaving, most)
+
+    def about_to_leave(self, window: Window) -> tuple[Message, ...]:
+        """What a flush would summarise now."""
+        return self._leaving(window, self._context.measure(window))
 
     def _leaving(self, window: Window, fill: Fill) -> tuple[Message, ...]:
         """The oldest messages that make room: half of the queue, and enough to fit again."""

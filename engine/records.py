@@ -337,10 +337,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Text for a person, not yet in the outbox, and what can be chosen under it."""
+    """Text for a person, not yet in the outbox, and what can be chosen under it.
+
+    Attributes:
+        kind: ``pressure`` for the line about memory pressure, which comes without a ping.
+    """
 
     text: str
-    kind: Literal["answer", "notice"] = "answer"
+    kind: Literal["answer", "notice", "pressure"] = "answer"
     choices: tuple[Choice, ...] = ()
 
 

@@ -20,6 +20,7 @@ from engine.events import alert_payload, assistant_payload, result_payload
 from engine.hooks import Hook, MemoryPressure
 from engine.knowledge import KnowledgeSource, readable_owners
 from engine.memory_tools import SEND_MESSAGE
+from engine.pinning import pressure_line
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager, Ready
 from engine.records import Message, Reply, Role, StepCommit, Turn, TurnState
@@ -108,7 +109,7 @@ class TurnRunner:
                 case Continue():
                     continue
                 case Done() | LimitReached():
-                    replies = tuple(reply.text for reply in log.replies)
+                    replies = tuple(it.text for it in log.replies if it.kind != "pressure")
                     return TurnResult(
                         turn_id=turn.id,
                         state="done",
@@ -255,7 +256,11 @@ class TurnRunner:
                 context_tokens=fill.context_tokens,
             )
         )
-        text = load_prompt("alert").replace("{percent}", str(round(100 * fill.share)))
+        percent = round(100 * fill.share)
+        leaving = self._with.queue.about_to_leave(ready.window)
+        if self._with.config.pressure_line and leaving and is_awaited(turn.kind):
+            draft.replies.append(pressure_line(percent, leaving[-1]))
+        text = load_prompt("alert").replace("{percent}", str(percent))
         return await self._system_message(turn, text, ALERT)
 
     async def _messages(

@@ -47,7 +47,7 @@ async def run_chat(settings: Settings, options: ChatOptions) -> int:
         interactive=interactive,
         locale=options.locale,
     )
-    engine = await open_engine(settings, previews=interactive)
+    engine = await open_engine(settings.for_terminal(interactive=interactive))
     try:
         with restored_terminal() if interactive else nullcontext():
             _welcome(screen, engine, setting)

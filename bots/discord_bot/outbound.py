@@ -44,6 +44,7 @@ async def send_part(client: discord.Client, item: OutboxItem, part: str, number:
         message = await channel.send(
             part,
             nonce=nonce_of(item, number),
+            silent=item.kind == "pressure",
             reference=None if number else reference_of(item),  # type: ignore[arg-type]
             allowed_mentions=allowed_mentions(item),
             suppress_embeds=True,
@@ -109,7 +110,7 @@ def attached(item: OutboxItem) -> list[discord.File]:
 def reference_of(item: OutboxItem) -> discord.MessageReference | None:
     """The message that is answered."""
     address = json.loads(item.address)
-    if "message" not in address:
+    if item.kind == "pressure" or "message" not in address:
         return None
     return discord.MessageReference(
         message_id=int(address["message"]),
