@@ -116,7 +116,7 @@ class QuietHoursTable(_Table):
 
 
 class RepliesTable(_Table):
-    """How replies leave: as they are written, with their receipts, and a line at memory pressure."""
+    """What leaves: replies as they are written, their receipts, a line at memory pressure."""
 
     stream: bool = True
     receipts: bool = True

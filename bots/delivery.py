@@ -66,7 +66,7 @@ def retry_delay(attempts: int, wish_seconds: float | None, pacing: Pacing) -> fl
 class OutboxSender:
     """Takes one platform's replies out of the outbox and hands them to its Delivery."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a thing of its own
         self,
         delivery: Delivery,
         store: SenderStore,

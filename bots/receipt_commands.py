@@ -33,8 +33,8 @@ _BUILT_ON = "Something later has changed that, or it was taken back before; noth
 _UNDONE = "Taken back; everything else stays as it was."
 _WITHDRAWN = "Taken out of memory, with a note not to learn it again from that message."
 _ASK_FORGET = (
-    "I will forget the message that this came from, with my answer and all that I noted from it: "
-    "{what}. It cannot be undone."
+    "I will forget the message that this came from, with my answer and all that I noted from it. "
+    "It cannot be undone.\n> {what}"
 )
 _FORGOTTEN = "Forgotten, the message with all that came of it."
 _SOURCE_GONE = "The message it came from is not remembered any more; I have taken this back."

@@ -104,3 +104,15 @@ async def until(condition, seconds=5.0):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0)
+
+
+async def deliver_all(rig, sender, platform):
+    """Wait for the turn that answers, and send all that comes of it."""
+    sent, working = 0, True
+    while working:
+        await asyncio.sleep(0)
+        working = not sent or await rig.store.agents_with_turns()
+        while due := await rig.store.outbox_due(platform, rig.clock(), 9):
+            for item in due:
+                await sender._deliver(item)
+                sent += 1
