@@ -11,6 +11,7 @@ from engine.pinning import LET_GO, PIN
 _ANSWERS = {
     "pinned": "Pinned: the gist of it is noted and stays when the messages are summarised.",
     "pinned before": "That is pinned already.",
+    "private": "Nobody who spoke there wants anything to be made of it; nothing was noted.",
     "left": "Those messages have been summarised already; search still finds every one of them.",
 }
 _LET_GO = "Fine. They are summarised when the window is full; search still finds every one of them."

@@ -10,11 +10,14 @@ from engine import notices
 from engine.choices import Choice
 from engine.config import MemoryConfig
 from engine.queue_manager import QueueManager
+from engine.receipts import ReceiptStore
 from engine.records import Message, Passage, ReflectionCommit, Reply, Scope
 from engine.reflection_tools import MEMORY_AGENT
 from engine.store import MemoryStore, ReflectionStore
 from engine.summarizer import Summarizer
 
+# Left: summarised already. Private: nothing may be made of any of it.
+Outcome = Literal["pinned", "pinned before", "left", "private"]
 PIN, LET_GO = "memory pin-leaving", "memory let-go"
 _SHARE_OF_WINDOW = 16  # a gist takes about as much as a summary
 
@@ -37,7 +40,7 @@ def pressure_line(percent: int, last: Message) -> Reply:
     )
 
 
-class PinStore(MemoryStore, ReflectionStore, Protocol):
+class PinStore(MemoryStore, ReflectionStore, ReceiptStore, Protocol):
     """What pinning reads and writes."""
 
 
@@ -68,8 +71,8 @@ class Pinning:
         self._now = now
         self._one_by_one: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def pin(self, scope: Scope, through: str) -> Literal["pinned", "pinned before", "left"]:
-        """Keep the gist of a queue up to a message; ``left`` when that has been summarised.
+    async def pin(self, scope: Scope, through: str) -> Outcome:
+        """Keep the gist of a queue up to a message.
 
         Without a message it is what a flush would summarise now.
 
@@ -87,14 +90,18 @@ class Pinning:
                 return "pinned before"
             if last not in ids:
                 return "left"
-            await self._keep(scope, window.queue[: ids.index(last) + 1])
+            messages = window.queue[: ids.index(last) + 1]
+            learnable = await self._store.learnable(scope, messages)
+            if not learnable:
+                return "private"
+            await self._keep(scope, learnable, last)
             return "pinned"
 
-    async def _keep(self, scope: Scope, messages: tuple[Message, ...]) -> None:
+    async def _keep(self, scope: Scope, messages: tuple[Message, ...], last: str) -> None:
         made = await self._summarizer.summarize(None, messages, self._most_tokens)
         sources = dict.fromkeys(item.source_key for item in messages if item.source_key)
         gist = Passage(
-            id=messages[-1].id,
+            id=last,
             text=made.summary.text,
             author=MEMORY_AGENT,
             sources=tuple(filter(None, sources)),

@@ -94,6 +94,10 @@ class ReceiptStore(Protocol):
         """Take back exactly one write; False when something later builds on it."""
         ...
 
+    async def learnable(self, scope: Scope, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """Of some messages of the scope's agent, those from which something may be made."""
+        ...
+
 
 def without_change(before: str, after: str, now: str) -> str | None:
     """A text as it is now, without one earlier change; None when later ones build on that.

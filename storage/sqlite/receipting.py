@@ -1,8 +1,10 @@
 """The part of the store that says what turns used and wrote, and takes single writes back."""
 
+from collections.abc import Sequence
+
 from engine.receipts import ReplyReceipt, TakeBack, Write
-from engine.records import Scope
-from storage.sqlite import receipts
+from engine.records import Message, Scope
+from storage.sqlite import receipts, wishes
 from storage.sqlite.database import Database
 from storage.sqlite.indexes import Indexes
 
@@ -33,3 +35,9 @@ class Receipting:
         )
         self._rows_added()
         return taken
+
+    async def learnable(self, scope: Scope, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """Of some messages of the scope's agent, those from which something may be made."""
+        seqs = [message.seq for message in messages]
+        private = await self._database.read(lambda c: wishes.unlearned(c, scope, seqs))
+        return tuple(message for message in messages if message.seq not in private)

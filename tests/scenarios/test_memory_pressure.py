@@ -125,6 +125,12 @@ class TestPin:
         assert "summarised already" in await desk.press(line, "Pin")
         assert await desk.kept() == []
 
+    async def test_nothing_is_made_of_what_a_person_said_while_learning_is_paused(self, desk, rig):
+        await rig.store.set_wish(dm_scope().speaker, "pause", rig.clock())
+        line = await desk.fill()
+        assert "nothing was noted" in await desk.press(line, "Pin")
+        assert await desk.kept() == []
+
     async def test_one_of_another_place_is_not_found(self, desk, rig):
         line = await desk.fill()
         assert "summarised already" in await desk.press(line, "Pin", room_scope())
