@@ -61,7 +61,6 @@ async def whole(rig, slack):
     commands = build_commands(
         store=rig.store, inbox=rig.dispatcher, admins=frozenset(), now=rig.clock, info=INFO
     )
-    settings = {"api_base_url": slack.base_url, "ping_interval_seconds": 0.1}
     adapter = SlackAdapter(
         BOT_TOKEN,
         rig.dispatcher,
@@ -70,7 +69,7 @@ async def whole(rig, slack):
         rig.clock,
         Places(),
         app_token=APP_TOKEN,
-        **settings,
+        api_base_url=slack.base_url,
     )
     async with Bot(slack, rig.dispatcher, commands, rig.clock, adapter).serve() as bot:
         await slack.until(lambda: slack.connections)
