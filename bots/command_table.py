@@ -75,27 +75,27 @@ COMMANDS: tuple[CommandSpec, ...] = (
         options={"turn?": "Of another answer, by its id"},
     ),
     CommandSpec(
-        words="memory undo-write",
+        words="write undo",
         summary="Take back one write of an answer",
         options={"write": "As the receipt names it"},
     ),
     CommandSpec(
-        words="memory forget-write",
+        words="write forget",
         summary="Forget one write of an answer and the message it came from, in two steps",
         options={"write": "As the receipt names it"},
     ),
     CommandSpec(
-        words="memory not-true",
+        words="write not-true",
         summary="Withdraw one write of an answer, so that I do not learn it again",
         options={"write": "As the receipt names it"},
     ),
     CommandSpec(
-        words="memory pin-leaving",
+        words="pressure pin",
         summary="Keep the gist of what is about to be summarised",
         options={"through?": "The last message of it, as the button under the line has it"},
     ),
     CommandSpec(
-        words="memory let-go", summary="Let it be summarised", options={"through?": "The same"}
+        words="pressure let-go", summary="Let it be summarised", options={"through?": "The same"}
     ),
     CommandSpec(words="memory pause", summary="Learn nothing about me until I say so"),
     CommandSpec(words="memory resume", summary="Learn from what I say again"),

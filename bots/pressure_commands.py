@@ -19,7 +19,7 @@ _CHANGED = "Something of it was deleted meanwhile; please try again."
 
 
 class PressureCommands:
-    """``memory pin-leaving`` and ``memory let-go``.
+    """``pressure pin`` and ``pressure let-go``.
 
     Args:
         inbox: Whose pinning keeps what is about to be summarised.

@@ -16,8 +16,8 @@ from engine.errors import BadRequest, NotAllowed
 from engine.receipts import ReceiptStore, ReplyReceipt, TakeBack, Write
 from engine.records import Hit
 
-RECEIPT, UNDO, FORGET = "receipt", "memory undo-write", "memory forget-write"
-NOT_TRUE = "memory not-true"
+RECEIPT, UNDO, FORGET = "receipt", "write undo", "write forget"
+NOT_TRUE = "write not-true"
 _SHOWN_CHARS = 160
 _MOST_HITS = 10
 _WORDS = {

@@ -18,7 +18,7 @@ from engine.summarizer import Summarizer
 
 # Left: summarised already. Private: nothing may be made of any of it.
 Outcome = Literal["pinned", "pinned before", "left", "private"]
-PIN, LET_GO = "memory pin-leaving", "memory let-go"
+PIN, LET_GO = "pressure pin", "pressure let-go"
 _SHARE_OF_WINDOW = 16  # a gist takes about as much as a summary
 
 

@@ -162,7 +162,7 @@ class TestUndo:
     async def test_what_is_about_another_person_is_no_business_of_theirs(self, desk, rig):
         ada, bob = room_scope("ada"), room_scope("bob")
         receipt = await desk.told("I like tea", append("Likes tea."), scope=ada)
-        for command in ("memory undo-write", "memory forget-write", "memory not-true"):
+        for command in ("write undo", "write forget", "write not-true"):
             answer = await desk.run(
                 command, bob, arguments=receipt.choices[0].arguments, platform_admin=True
             )
