@@ -9,6 +9,7 @@ from bots.delivery import OutboxSender
 from bots.places import Places
 from bots.slack_bot.adapter import SlackAdapter
 from engine.testing import call, calls
+from tests.bots.kept_threads import KeptThreads
 from tests.bots.memory_rig import deliver_all
 from tests.bots.slack.conftest import Bot
 from tests.engine.conftest import rig as rig  # noqa: PLC0414 - the fixture
@@ -68,6 +69,7 @@ async def whole(rig, slack):
         COMMANDS,
         rig.clock,
         Places(),
+        KeptThreads(),
         app_token=APP_TOKEN,
         api_base_url=slack.base_url,
     )
