@@ -53,7 +53,9 @@ def build_commands(
         ReceiptCommands(store=store, inbox=inbox, rights=rights, now=now),
         *_admin_families(store, rights, now),
     )
-    return Commands(families, rights, Suggesting(store, memory, now), store, now)
+    return Commands(
+        families, rights, Suggesting(store, memory, now, allowances.configured.personas), store, now
+    )
 
 
 def build_admin_commands(

@@ -1,10 +1,12 @@
 """What a surface offers while a command is put together: values of options, the text of a form."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
+from typing import get_args
 
 from bots.adapter import CommandRequest
 from bots.own_memory import OwnMemory
+from bots.routing import Learning, Mode, OtherBots, Outsiders
 from engine.cards import CardStore
 from engine.store import Store
 
@@ -16,6 +18,11 @@ _FIXED: dict[tuple[str, str], Sequence[str]] = {
     ("agent deny", "kind"): ("user", "role", "channel"),
     ("agent budget", "payer"): _PAYERS,
     ("agent budget", "limit"): ("requests_per_minute", "tokens_per_day"),
+    ("agent mode", "mode"): get_args(Mode),
+    ("agent mode", "bots"): get_args(OtherBots),
+    ("agent mode", "learning"): get_args(Learning),
+    ("agent map", "mapping"): ("team", "per-user-in-channel", "single"),
+    ("agent map", "outsiders"): get_args(Outsiders),
 }
 
 
@@ -26,17 +33,26 @@ class Suggesting:
         store: The memory, and cards.
         memory: What of it is whose.
         now: The clock.
+        personas: Names of configured personas.
     """
 
-    def __init__(self, store: Store, memory: OwnMemory, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        memory: OwnMemory,
+        now: Callable[[], datetime],
+        personas: Collection[str] = (),
+    ) -> None:
         self._store = store
         self._cards: CardStore = store
         self._memory = memory
         self._now = now
+        self._personas = personas
         self._sources: dict[tuple[str, str], _Source] = {
             ("memory show", "topic"): self._labels,
             ("memory forget", "item"): self._lines,
             ("memory edit", "item"): self._lines,
+            ("agent block", "label"): self._labels,
             ("memory pin", "item"): self._lines,
             ("memory unpin", "item"): self._pinned,
             ("memory undo", "id"): self._changes,
@@ -47,6 +63,8 @@ class Suggesting:
     async def values(self, request: CommandRequest, option: str) -> Sequence[str]:
         """What an option may be, for the giver of the command."""
         key = (request.command, option)
+        if key == ("agent persona", "text"):
+            return sorted(self._personas)
         source = self._sources.get(key)
         return await source(request) if source else _FIXED.get(key, ())
 
@@ -59,6 +77,10 @@ class Suggesting:
             item = request.arguments.get("item", "").casefold()
             held = [line for line in await self._lines(request) if item in line.casefold()]
             return held[0] if len(held) == 1 else ""
+        if request.command in {"agent persona", "agent block"}:
+            label = request.arguments.get("label", "persona").strip()
+            blocks = await self._memory.blocks(request)
+            return next((block.value for block in blocks if block.label == label), "")
         return ""
 
     async def _labels(self, request: CommandRequest) -> list[str]:

@@ -27,6 +27,7 @@ def form(button: Button, title: str, label: str, text: str) -> discord.ui.Modal:
         style=discord.TextStyle.paragraph,
         default=text[:_TEXT_CHARS],
         max_length=_TEXT_CHARS,
+        required=False,
     )
     modal.add_item(field)
     modal.stop()  # the client itself listens to forms, so nothing has to be kept of them

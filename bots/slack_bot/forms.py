@@ -49,7 +49,15 @@ def form(asker: Asker, request: CommandRequest, spec: CommandSpec, written: str)
         "title": _plain(spec.words[:_TITLE_CHARS]),
         "submit": _plain(text(request.locale, "form.save")),
         "close": _plain(text(request.locale, "answer.cancel")),
-        "blocks": [{"type": "input", "block_id": _FIELD, "label": label, "element": field}],
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": _FIELD,
+                "label": label,
+                "element": field,
+                "optional": True,
+            }
+        ],
     }
 
 

@@ -1,5 +1,7 @@
 """What is offered while a command is put together: only what its giver may see or change."""
 
+from dataclasses import replace
+
 import pytest
 
 from bots.adapter import CommandRequest
@@ -67,6 +69,25 @@ class TestSuggestions:
         options = {name.removesuffix("?") for name in spec.options}
         assert set(spec.completed) | ({spec.form} - {""}) <= options
         assert not spec.form or f"{spec.form}?" in spec.options
+
+
+class TestOfAdmins:
+    @pytest.fixture
+    def admin(self):
+        return {"platform_admin": True}
+
+    async def test_are_what_can_be_set(self, room, admin):
+        mode = replace(asked("agent mode"), **admin)
+        assert await room.suggest(mode, "mode", "") == ["mention", "thread", "listen", "off"]
+        assert await room.suggest(mode, "mode", "li") == ["listen"]
+        block = replace(asked("agent block"), **admin)
+        assert "persona" in await room.suggest(block, "label", "")
+
+    async def test_forms_begin_with_what_is_set(self, room, rig, admin):
+        blocks = {block.label: block.value for block in (await rig.window(ADA)).blocks}
+        persona = replace(asked("agent persona"), **admin)
+        assert await room.form_text(persona) == blocks["persona"] != ""
+        assert await room.form_text(asked("agent persona")) == ""
 
 
 class TestForms:

@@ -86,6 +86,26 @@ class TestRegistration:
         assert len([e for e in simcord_env.http_requests if e.method == "PUT"]) == 1
 
 
+class TestEveryCommand:
+    async def test_arrives_as_it_was_given_and_is_answered_to_its_giver(
+        self, simcord_env, guild, general, admin, runner
+    ):
+        await simcord_env.restart_bot(make_adapter(runner=runner, table=COMMANDS).new_client())
+        for spec in COMMANDS:
+            names = [name.removesuffix("?") for name in spec.options]
+            options = {name.replace("-", "_"): f"a {name}" for name in names}
+            if spec.takes_file:
+                options["file"] = ("a.zip", b"archive")
+            result = await admin.slash(general, spec.words, **options)
+            request = runner.requests[-1]
+            assert request.command == spec.words
+            assert request.arguments == {name: f"a {name}" for name in names}, spec.words
+            assert request.actor == f"discord:{guild.id}/{admin.id}"
+            assert (request.file is not None) == spec.takes_file
+            assert result.response.ephemeral, spec.words
+            assert result.response.content == "Done, and only you see it."
+
+
 class TestAnswers:
     @pytest.mark.behaviour("command.private", "discord")
     async def test_are_deferred_and_seen_by_the_asker_alone(self, general, ada, runner):

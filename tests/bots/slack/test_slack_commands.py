@@ -1,6 +1,7 @@
 """Commands in all their forms, and that only the asker sees and confirms."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +99,21 @@ class TestSlash:
         error_id = shown(answer).removesuffix(".").split()[-1]
         assert error_id in caplog.text
         assert "aubergine" not in caplog.text
+
+
+class TestEveryCommand:
+    async def test_arrives_as_it_was_given_and_is_answered_to_its_giver(self, bot, slack):
+        bot.adapter._commands._surface = replace(bot.adapter._commands._surface, table=COMMANDS)
+        for spec in COMMANDS:
+            names = [name.removesuffix("?") for name in spec.options]
+            typed = " ".join([spec.words, *(f'{name}:"a {name}"' for name in names)])
+            answer = (await slash(bot, typed))[-1]
+            request = bot.runner.requests[-1]
+            assert request.command == spec.words
+            assert request.arguments == {name: f"a {name}" for name in names}, spec.words
+            assert request.actor == "slack:T1/U1"
+            assert answer["response_type"] == "ephemeral"
+            assert shown(answer) == f"ran {spec.words}"
 
 
 class TestWords:
