@@ -41,6 +41,7 @@ from engine.errors import ArchiveRefused, BadSettings, StoreUnavailable
 from engine.hooks import Hook
 from engine.knowledge_reader import KnowledgeReader
 from engine.mcp_servers import McpServer, McpServers
+from engine.pictures import Pictures
 from engine.store import Store
 from engine.uploads import Uploads
 
@@ -249,6 +250,7 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         allowances=allowances,
         counter=counter,
         stream=settings.file.replies.stream,
+        pictures=_pictures(settings, store, switchboard),
     )
     dispatcher = _dispatcher(store, brain, switchboard, hook)
     inbox = Uploads(
@@ -440,6 +442,12 @@ class Brain:
     allowances: Allowances
     counter: "TokenCounter"
     stream: bool
+    pictures: Pictures | None
+
+
+def _pictures(settings: Settings, store: Store, switchboard: Switchboard) -> Pictures | None:
+    table = settings.file.pictures
+    return Pictures(store, switchboard.fetch, table.max_bytes) if table.show else None
 
 
 def _counter(config: EngineConfig) -> "TokenCounter":
@@ -465,6 +473,7 @@ def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook
         admits=brain.allowances.admits,
         budgets=brain.allowances.budgets,
         show_preview=switchboard.show_preview if brain.stream else None,
+        pictures=brain.pictures,
     )
     return build_dispatcher(ports, brain.config)
 

@@ -123,6 +123,13 @@ class RepliesTable(_Table):
     pressure_line: bool = True
 
 
+class PicturesTable(_Table):
+    """Whether pictures that people send are shown to the model, and up to which size."""
+
+    show: bool = True
+    max_bytes: Annotated[int, Field(ge=1)] = 5_000_000
+
+
 class ToolsTable(_Table):
     """The operator's own tools, from modules and installed entry points."""
 
@@ -197,6 +204,7 @@ class ConfigFile(_Table):
     heartbeats: HeartbeatsTable = HeartbeatsTable()
     quiet_hours: QuietHoursTable = QuietHoursTable()
     replies: RepliesTable = RepliesTable()
+    pictures: PicturesTable = PicturesTable()
     tools: ToolsTable = ToolsTable()
     mcp: dict[str, McpTable] = {}
     documents: DocumentsTable = DocumentsTable()

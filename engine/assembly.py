@@ -15,6 +15,7 @@ from engine.disputes import Disputes
 from engine.hooks import Hook
 from engine.memory_agent import MemoryAgent, MemoryAgentTools
 from engine.memory_tools import correction_tools, memory_tools
+from engine.pictures import Pictures
 from engine.pinning import Pinning
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager
@@ -42,6 +43,7 @@ class EnginePorts:
         admits: Whether what a person says is for the bot at all.
         budgets: What may be used at a scope.
         show_preview: Shows a reply while it is written; None has no answer streamed.
+        pictures: Gets pictures for the model; None shows it none.
     """
 
     store: Store
@@ -54,6 +56,7 @@ class EnginePorts:
     admits: Callable[[IncomingEvent], bool] = lambda _: True
     budgets: Callable[[Scope], Budgets] = lambda _: Budgets()
     show_preview: ShowPreview | None = None
+    pictures: Pictures | None = None
     own_tools: tuple[Tool, ...] = ()
     attach_tools: Callable[[Offer], None] | None = None
     texts: Callable[[str], Mapping[str, str]] = lambda _: {}
@@ -116,6 +119,7 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
             zone=zone,
             hook=ports.hook,
             show_preview=ports.show_preview,
+            pictures=ports.pictures,
             knowledge=config.knowledge,
         )
     )

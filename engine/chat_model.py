@@ -54,6 +54,19 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """Pictures that belong to an entry of the queue.
+
+    Attributes:
+        entry: The entry, as it stands among the messages.
+        urls: ``data:`` addresses, in their order.
+    """
+
+    entry: str
+    urls: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """One model call.
 
@@ -67,6 +80,7 @@ class ModelRequest:
         only: The one tool to be called now, where an endpoint can hold a model to it without
             another prefix.
         varied: Whether the answer may be left to chance, because a steady one was no good.
+        sight: Pictures for a model that sees; another one is told that it does not.
         watch: None when nobody looks on; a model that cannot stream ignores it.
     """
 
@@ -77,6 +91,7 @@ class ModelRequest:
     only: str | None = None
     varied: bool = False
     max_output_tokens: int
+    sight: Sight | None = None
     watch: Watch | None = field(default=None, compare=False)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from engine.chat_model import ModelReply, ModelRequest
 from engine.circuit import Circuit
 from engine.config import ModelConfig
-from engine.dialects import CALLS, Calls, Dialect, other_dialect, refused_trait
+from engine.dialects import CALLS, SIGHT, Dialect, other_dialect, refused_trait
 from engine.errors import ContextOverflow, MembotError, ModelUnavailable
 from engine.openai_wire import Answer, read_answer, request_body
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REFUSES_TOOLS: Final = frozenset({400, 404, 422, 501})
+_PICTURE: Final = "image"  # in codes such as invalid_image_format and image_parse_error
 _UNKNOWN_MODEL: Final = "model_not_found"
 
 
@@ -121,21 +122,23 @@ class OpenAIChatModel:
             await self._client.close()
 
     async def _recall(self, model: str) -> None:
-        if self._kept is None or self._config.tool_mode != "auto":
+        if self._kept is None:
             return
+        known = self._known.setdefault(model, self._nothing_known())
+        if await self._kept.kept_value(self._name_of(model, "sight")):
+            known.dialect = replace(known.dialect, sees=False)
         calls = await self._kept.kept_value(self._name_of(model))
-        if calls in CALLS:
-            known = self._known.setdefault(model, self._nothing_known())
+        if calls in CALLS and self._config.tool_mode == "auto":
             known.dialect = replace(known.dialect, calls=calls)
 
-    async def _remember(self, model: str, calls: Calls) -> None:
+    async def _remember(self, name: str, value: str) -> None:
         if self._kept is None:
             return
         with suppress(MembotError):  # it is learned again
-            await self._kept.keep_value(self._name_of(model), calls)
+            await self._kept.keep_value(name, value)
 
-    def _name_of(self, model: str) -> str:
-        return f"calls of {model} at {self._config.base_url or 'the provider'}"
+    def _name_of(self, model: str, what: str = "calls") -> str:
+        return f"{what} of {model} at {self._config.base_url or 'the provider'}"
 
     def _nothing_known(self) -> _Known:
         own = self._config.base_url is None
@@ -155,12 +158,12 @@ class OpenAIChatModel:
     async def _converse(self, request: ModelRequest, model: str, known: _Known) -> ModelReply:
         """Ask in the dialect that is known to work, and in another one when it is refused."""
         client = self._client or await self._started()
-        dialect, refused = known.dialect, known.refused
+        dialect, refused, broken = known.dialect, known.refused, False
         while not isinstance(answer := await self._ask(client, request, model, dialect), Answer):
             if answer.code == _UNKNOWN_MODEL or answer.status not in _REFUSES_TOOLS:
                 raise answer
-            streamed = request.watch is not None
-            refused |= {refused_trait(dialect, answer.parameter, streamed=streamed)}
+            refused |= {_trait(request, dialect, answer)}
+            broken |= request.sight is not None and _PICTURE in answer.code
             may_change = bool(request.tools) and self._config.tool_mode == "auto"
             other = other_dialect(dialect, refused, may_change_calls=may_change)
             if other is None:
@@ -168,10 +171,14 @@ class OpenAIChatModel:
             dialect = other
         if dialect != known.dialect:
             log.info("model %s is asked with %s calls", model, dialect.calls)
+        if broken:  # the picture was to blame, and the next one may be seen
+            dialect, refused = replace(dialect, sees=True), refused - {SIGHT}
         known.refused = refused
         before, known.dialect = known.dialect, self._after(answer, dialect, refused)
         if known.dialect.calls != before.calls:
-            await self._remember(model, known.dialect.calls)
+            await self._remember(self._name_of(model), known.dialect.calls)
+        if known.dialect.sees != before.sees:
+            await self._remember(self._name_of(model, "sight"), "none")
         if answer.debris and known.dialect != dialect:
             return await self._converse(request, model, known)
         return answer.reply
@@ -197,6 +204,11 @@ class OpenAIChatModel:
         if answer is None:
             raise ModelUnavailable(f"The model {model} answers in a shape that is not known.")
         return answer
+
+
+def _trait(request: ModelRequest, dialect: Dialect, refusal: "Refused") -> str:
+    pictures, streamed = request.sight is not None, request.watch is not None
+    return refused_trait(dialect, refusal.parameter, pictures=pictures, streamed=streamed)
 
 
 def _build_client(config: ModelConfig) -> "OpenAIClient":

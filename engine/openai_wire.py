@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from engine.chat_model import HEARTBEAT, ModelReply, ModelRequest, ToolCall, ToolSpec
+from engine.chat_model import HEARTBEAT, ModelReply, ModelRequest, Sight, ToolCall, ToolSpec
 from engine.dialects import TEMPERATURE, Dialect
 from engine.events import whole_characters
 from engine.prompts import load_prompt
@@ -50,6 +50,13 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
     """
     body: Json = {"model": model, dialect.output_field: request.max_output_tokens}
     system, entries = request.system, request.messages
+    if sight := request.sight:
+        entries = tuple(
+            _json(_with_pictures(json.loads(entry), sight, sees=dialect.sees))
+            if entry == sight.entry
+            else entry
+            for entry in entries
+        )
     if request.watch and dialect.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     if request.tools and dialect.calls == "native":
@@ -66,6 +73,14 @@ def request_body(request: ModelRequest, model: str, dialect: Dialect) -> str:
         entries = tuple(_json(_as_plain_text(json.loads(entry))) for entry in entries)
     messages = ",".join([_json({"role": "system", "content": system}), *entries])
     return f'{_json(body)[:-1]},"messages":[{messages}]}}'
+
+
+def _with_pictures(entry: Json, sight: Sight, *, sees: bool) -> Json:
+    """Source: https://platform.openai.com/docs/guides/images-vision (base64 pictures)."""
+    if not sees:
+        return entry | {"content": f"{entry['content']}\n{load_prompt('unseen')}"}
+    shown = [{"type": "image_url", "image_url": {"url": url}} for url in sight.urls]
+    return entry | {"content": [{"type": "text", "text": entry["content"]}, *shown]}
 
 
 def how_to_call(request: ModelRequest) -> str:

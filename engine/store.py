@@ -25,6 +25,7 @@ from engine.records import (
     AgentOverview,
     Approval,
     ArchivalSearch,
+    Attachment,
     AuditRow,
     Block,
     BlockVersion,
@@ -213,6 +214,10 @@ class MemoryStore(Protocol):
 
 class DocumentStore(Protocol):
     """Files that became passages, and those that are still to be read."""
+
+    async def pictures(self, scope: Scope, source_keys: Sequence[str]) -> tuple[Attachment, ...]:
+        """The pictures of an agent's messages, in their order."""
+        ...
 
     async def documents(self, scope: Scope) -> list[Document]:
         """What the agent has read, by name."""

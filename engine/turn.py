@@ -20,6 +20,7 @@ from engine.events import alert_payload, assistant_payload, result_payload
 from engine.hooks import Hook, MemoryPressure
 from engine.knowledge import KnowledgeSource, readable_owners
 from engine.memory_tools import SEND_MESSAGE
+from engine.pictures import Pictures, fitting
 from engine.pinning import pressure_line
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager, Ready
@@ -37,6 +38,7 @@ from engine.turn_log import (
     LimitReached,
     NextStep,
     TurnLog,
+    begins_echo,
     decide,
     is_awaited,
     is_echo,
@@ -72,6 +74,7 @@ class TurnTools:
     zone: ZoneInfo
     hook: Hook
     show_preview: ShowPreview | None = None
+    pictures: Pictures | None = None
     knowledge: tuple[KnowledgeSource, ...] = ()
 
 
@@ -100,6 +103,8 @@ class TurnRunner:
         log = TurnLog(
             list(await self._with.store.turn_messages(turn)), awaited=is_awaited(turn.kind)
         )
+        if self._with.pictures and log.asked:
+            log.sight = await self._with.pictures.of(turn.scope, log.asked)
         step = turn.steps
         while True:
             step += 1
@@ -200,9 +205,11 @@ class TurnRunner:
     ) -> ModelReply:
         agent_id, hook = turn.scope.agent_id, self._with.hook
         only = SEND_MESSAGE if log.was_reminded and log.leaves_waiting else None
-        request = replace(ready.request, only=only, watch=watch)
+        sight = fitting(log.sight, ready.fill)
+        request = replace(ready.request, only=only, watch=watch, sight=sight)
         reply = await ask(self._with.model, request, agent_id, hook)
-        self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
+        if sight is None:  # what pictures take says nothing of how texts are counted
+            self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
         if self._with.model.tools_as_text and is_echo(reply, log.asked):
             again = await ask(self._with.model, replace(request, varied=True), agent_id, hook)
             return replace(again, usage=reply.usage.plus(again.usage))
@@ -215,6 +222,8 @@ class TurnRunner:
             return None
 
         def shown(text: str) -> None:
+            if self._with.model.tools_as_text and begins_echo(text, log.asked):
+                return  # it may have to be asked again
             on_answer()  # what people have seen of an answer is said
             show(turn, text)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.chat_model import ModelReply
+from engine.chat_model import ModelReply, Sight
 from engine.memory_tools import SEND_MESSAGE
 from engine.records import EventKind, Message, Reply
 from engine.tools import ToolResult
@@ -34,6 +34,11 @@ def is_echo(reply: ModelReply, asked: Sequence[Message]) -> bool:
         said = json.loads(reply.tool_calls[0].arguments).get("message")
         return isinstance(said, str) and _bare(said) == _bare(asked[-1].text) != ""
     return False
+
+
+def begins_echo(text: str, asked: Sequence[Message]) -> bool:
+    """Whether what is written so far may yet become an echo."""
+    return bool(asked) and _bare(asked[-1].text).startswith(_bare(text))
 
 
 def _bare(text: str) -> str:
@@ -69,12 +74,14 @@ class TurnLog:
     Attributes:
         awaited: Whether a person waits for what comes of it.
         scheduled: Whether something was scheduled since the process began it.
+        sight: Pictures of what it answers.
     """
 
     messages: list[Message]
     replies: list[Reply] = field(default_factory=list)
     awaited: bool = True
     scheduled: bool = False
+    sight: Sight | None = None
 
     @property
     def asked(self) -> tuple[Message, ...]:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from engine.records import Document, Message, Passage, Scope, Upload
+from engine.records import Attachment, Document, Message, Passage, Scope, Upload
 from storage.sqlite import accounts, documents, messages, uploads, wiping
 from storage.sqlite.database import Database
 from storage.sqlite.indexes import Indexes
@@ -20,6 +20,10 @@ class Loading:
 
     def _rows_added(self) -> None:
         """Called after rows were stored that wait for vectors."""
+
+    async def pictures(self, scope: Scope, source_keys: Sequence[str]) -> tuple[Attachment, ...]:
+        """The pictures of an agent's messages, in their order."""
+        return await self._database.read(lambda c: uploads.pictures(c, scope, source_keys))
 
     async def documents(self, scope: Scope) -> list[Document]:
         """What the agent has read, by name."""

@@ -2,14 +2,15 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 
-from engine.records import Attachment, IncomingEvent, Reply, Upload
+from engine.records import Attachment, IncomingEvent, Reply, Scope, Upload
 from storage.sqlite import outbox
 from storage.sqlite.accounts import scope_of
 from storage.sqlite.instants import from_text
 
-__all__ = ["add", "finish", "next_upload", "waiting_agents", "waits"]
+__all__ = ["add", "finish", "next_upload", "pictures", "waiting_agents", "waits"]
 
 _PICTURES = "image/"  # for models that see; the envelope names them
 
@@ -86,6 +87,19 @@ def waits(connection: sqlite3.Connection, upload: Upload) -> bool:
         (upload.event.event_id, upload.number),
     ).fetchone()
     return row is not None
+
+
+def pictures(
+    connection: sqlite3.Connection, scope: Scope, source_keys: Sequence[str]
+) -> tuple[Attachment, ...]:
+    """The pictures that came with an agent's messages, in their order."""
+    rows = connection.execute(
+        "SELECT details FROM events WHERE tenant = ? AND agent_id = ? "
+        "AND source_key IN (SELECT value FROM json_each(?)) ORDER BY rowid",
+        (scope.tenant, scope.agent_id, json.dumps(source_keys)),
+    )
+    files = [Attachment(**file) for row in rows for file in json.loads(row[0])["attachments"]]
+    return tuple(file for file in files if file.media_type.startswith(_PICTURES))
 
 
 def finish(

@@ -27,6 +27,7 @@ class Rig:
         self.budgets = Budgets()
         self.admits = lambda event: True
         self.previews = []
+        self.pictures = None
         self.own_tools = ()
         self.attach_tools = None
         self.start_engine()
@@ -43,6 +44,7 @@ class Rig:
             admits=self.admits,
             budgets=lambda scope: self.budgets,
             show_preview=self._preview,
+            pictures=self.pictures,
             own_tools=self.own_tools,
             attach_tools=self.attach_tools,
         )

@@ -468,3 +468,10 @@ class TestPreviews:
         result = await rig.say()
         assert result.replies == ("First.", "Second.")
         assert rig.previews == []
+
+    async def test_never_what_may_be_asked_again(self, rig):
+        rig.model.tools_as_text = True
+        rig.script(writing("Hel", "Hello"), writing("Hello", "Hello Ada"))
+        result = await rig.say("Hello")
+        assert result.replies == ("Hello Ada",)
+        assert [text for _, text in rig.previews] == ["Hello Ada"]
