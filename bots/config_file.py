@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from bots.routing import Learning, Mode, OtherBots, Preset
+from bots.routing import Learning, Mode, OtherBots, Outsiders, Preset
 from engine.knowledge import KnowledgeSource
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -73,6 +73,7 @@ class PlaceTable(_Table):
     mode: Mode | None = None
     bots: OtherBots | None = None
     learning: Learning | None = None
+    outsiders: Outsiders | None = None
 
 
 class OwnerTable(_Table):

@@ -112,7 +112,7 @@ class Places:
 
     def arrived(self, event: IncomingEvent, origin: Origin) -> IncomingEvent:
         """An event with what is set for the place where it comes from."""
-        learns = self.rules_for(origin).learning == "on"
+        learns = event.learns and self.rules_for(origin).learning == "on"
         return replace(event, meets=origin.place, learns=learns)
 
     def value(self, name: str, place: str) -> str | None:

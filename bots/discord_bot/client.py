@@ -208,7 +208,7 @@ class MembotClient(discord.Client):
             if typed is not None and self._words is not None:
                 await self._words.take(message, place, typed)
                 return None
-            place = await self._where_to_answer(message, place)
+            place = await self._where_to_answer(message, place, self.user.id)
         origin = place.origin(message.author.id)
         scope, overheard = self._places.scope_of(origin), heard == "overhear"
         event = event_of(message, place, scope, self.user.id, overheard=overheard)
@@ -224,12 +224,12 @@ class MembotClient(discord.Client):
         engaged = await self._threads.is_engaged(channel, me)
         return self._places.hearing(origin, replace(plain, engaged_thread=engaged))
 
-    async def _where_to_answer(self, message: discord.Message, place: Place) -> Place:
+    async def _where_to_answer(self, message: discord.Message, place: Place, me: int) -> Place:
         """The place of the message, or in mode ``thread`` a thread that begins with it."""
         rules = self._places.rules_for(place.origin(message.author.id))
         if rules.mode != "thread" or place.room is None or place.thread is not None:
             return place
-        opened = await opened_thread(message, place)
+        opened = await opened_thread(message, place, text_of(message, me))
         if opened.thread is not None:
             await self._threads.engage(opened.thread)
         return opened

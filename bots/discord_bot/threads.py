@@ -62,9 +62,9 @@ def _key(thread_id: int) -> str:
     return f"discord:thread/{thread_id}"
 
 
-async def opened_thread(message: discord.Message, place: Place) -> Place:
+async def opened_thread(message: discord.Message, place: Place, text: str) -> Place:
     """The thread that begins with a message; where Discord allows none, the place itself."""
-    name = clean_name(message.clean_content) if message.clean_content else _NAMELESS
+    name = clean_name(text) if text else _NAMELESS
     try:
         await message.create_thread(name=name)
     except (discord.HTTPException, aiohttp.ClientError, OSError, ValueError) as refused:

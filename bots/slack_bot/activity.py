@@ -12,6 +12,7 @@ from bots.slack_bot.address import Address, address_from
 from bots.slack_bot.background import Background
 from bots.slack_bot.calls import SlackCalls, SlackRefused, within
 from bots.slack_bot.recent import Recent
+from bots.slack_bot.titles import Titles
 from engine.errors import DeliveryDelayed
 from engine.records import Scope, Turn
 
@@ -37,6 +38,7 @@ class Activity:
 
     def __init__(self, calls: SlackCalls, background: Background) -> None:
         self._calls = calls
+        self._titles = Titles(calls)
         self._background = background
         self._shown: Recent[Session, dict[str, Scope]] = Recent(_KEPT)
         self._ended: Recent[str, bool] = Recent(_KEPT)
@@ -47,6 +49,10 @@ class Activity:
     def expect(self, turn_id: str, scope: Scope, address: Address) -> None:
         """Show at once that a message was taken, without anybody waiting for it."""
         self._background.start(self.working(turn_id, scope, address))
+
+    def name(self, address: Address, text: str) -> None:
+        """Give a conversation that has just begun a title, without anybody waiting for it."""
+        self._background.start(self._titles.name(*address.session, text))
 
     async def working(self, turn_id: str, scope: Scope, address: Address) -> None:
         """Show that the session is being worked on, unless that is shown or over."""

@@ -22,12 +22,15 @@ _ADMIN_LIFE = timedelta(minutes=1)
 _FAILURE_LIFE = timedelta(seconds=30)
 _PATIENCE_SECONDS = 1.0  # the event must be stored and acknowledged within three
 _MOST_NAMES = 20
+# https://docs.slack.dev/reference/objects/user-object
+_GUEST_MARKS = ("is_restricted", "is_ultra_restricted", "is_stranger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Person:
     name: str
     admin: bool
+    guest: bool
     timezone: str | None
     locale: str
     known: bool
@@ -71,6 +74,10 @@ class Directory:
         """Whether the workspace says the person is an admin or owner; in doubt, no."""
         return (await self._person(user, _ADMIN_LIFE)).admin
 
+    async def is_guest(self, user: str) -> bool:
+        """Whether the person is no full member of the workspace; in doubt, yes."""
+        return (await self._person(user, _NAME_LIFE)).guest
+
     async def room_name(self, channel: str) -> str:
         """``#general``, or the id."""
         room = self._rooms.get(channel)
@@ -94,12 +101,22 @@ class Directory:
             name = before.name if before else clean_name(user)
             zone = before.timezone if before else None
             locale = before.locale if before else SOURCE
-            return _Person(name=name, admin=False, timezone=zone, locale=locale, known=False, at=at)
+            guest = before.guest if before else True
+            return _Person(
+                name=name,
+                admin=False,
+                guest=guest,
+                timezone=zone,
+                locale=locale,
+                known=False,
+                at=at,
+            )
         record = answer.get("user") or {}
         admin = bool(record.get("is_admin") or record.get("is_owner"))
         return _Person(
             name=display_name(record) or clean_name(user),
             admin=admin,
+            guest=any(record.get(mark) for mark in _GUEST_MARKS),
             timezone=record.get("tz") or None,
             locale=str(record.get("locale") or SOURCE),
             known=True,

@@ -1,6 +1,5 @@
 """What a Slack event is, and whether it is a person's message at all; pure."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ RoomKind = Literal["im", "mpim", "channel", "group"]
 _KINDS: dict[str, RoomKind] = {"im": "im", "mpim": "mpim", "channel": "channel", "group": "group"}
 _BY_PREFIX: dict[str, RoomKind] = {"D": "im", "C": "channel", "G": "group"}
 _SUBTYPES = {None, "file_share", "thread_broadcast"}
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +24,7 @@ class SlackMessage:
         thread_ts: Root of the thread it stands in; None at the top level.
         parent_user: Who wrote the root, where the event tells.
         from_bot: Whether another app wrote it.
+        outside: Whether people of other organisations may be there.
     """
 
     event_id: str
@@ -38,6 +37,7 @@ class SlackMessage:
     text: str
     parent_user: str | None = None
     from_bot: bool = False
+    outside: bool = False
     attachments: tuple[Attachment, ...] = ()
 
     @property
@@ -69,7 +69,7 @@ class SlackMessage:
             user=self.user,
             room=None if self.direct else self.channel,
             thread=self.thread_ts,
-            confined=self.kind == "mpim",
+            confined=self.kind == "mpim" or self.outside,
         )
 
     @property
@@ -96,20 +96,14 @@ def read_message(body: Mapping[str, Any], me: Identity) -> SlackMessage | None:
     if not _from_person(event, me):
         return None
     kind = _kind_of(event)
-    if kind is None or body.get("is_ext_shared_channel"):
-        _log.info(
-            "Not answered: %s",
-            "unknown channel type" if kind is None else "shared with another organisation",
-            extra={"action": "slack.ignored"},
-        )
-        return None
     thread_ts = event.get("thread_ts")
     team = str(body.get("team_id") or me.team)
     return SlackMessage(
         event_id=f"slack:{body.get('event_id') or source_key(team, event['channel'], event['ts'])}",
         team=team,
         channel=event["channel"],
-        kind=kind,
+        kind=kind or "channel",
+        outside=kind is None or bool(body.get("is_ext_shared_channel")),
         ts=event["ts"],
         thread_ts=thread_ts if thread_ts != event["ts"] else None,
         user=event["user"],

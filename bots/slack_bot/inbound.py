@@ -106,8 +106,15 @@ class Inbound:
             mentions=tuple(principal_key("slack", message.team, user) for user in people),
             attachments=message.attachments,
             timezone=await self._directory.timezone(message.user),
+            learns=await self._learns(message),
         )
         return self._places.arrived(event, message.origin)
+
+    async def _learns(self, message: SlackMessage) -> bool:
+        """Whether memory may be made of it: in rooms not of guests, until an admin allows it."""
+        if message.direct or self._places.rules_for(message.origin).outsiders == "learn":
+            return True
+        return not message.outside and not await self._directory.is_guest(message.user)
 
     async def _place_name(self, message: SlackMessage) -> str:
         if message.direct:
@@ -118,5 +125,10 @@ class Inbound:
 
     async def _hand_over(self, event: IncomingEvent, message: SlackMessage) -> None:
         acceptance = await self._inbox.submit(event)
+        if message.direct and message.thread_ts and await self._is_new(message, message.thread_ts):
+            self._activity.name(message.address, event.text)
         if acceptance.outcome == "queued" and acceptance.turn_id:
             self._activity.expect(acceptance.turn_id, event.scope, message.address)
+
+    async def _is_new(self, message: SlackMessage, thread_ts: str) -> bool:
+        return await self._threads.join(message.team, message.channel, thread_ts)

@@ -56,6 +56,7 @@ class TestPairs:
         said = Reception(from_bot=True, mentions_bot=True)
         return [places.hearing(origin, said) for _ in range(times)].count("answer")
 
+    @pytest.mark.behaviour("when.bot-budget", "slack", "discord")
     def test_have_twenty_events_a_minute_then_a_minute_of_rest(self):
         clock = Seconds()
         places = Places(Rules(bots="mentions"), seconds=clock)

@@ -46,6 +46,7 @@ class Kept:
 
 class TestPresets:
     @pytest.mark.parametrize("preset", PRESETS)
+    @pytest.mark.behaviour("who.no-leak", "slack", "discord", "terminal")
     def test_no_room_ever_has_the_agent_of_a_direct_message(self, preset):
         where = places(preset)
         private = {where.scope_of(direct(user)).agent_id for user in ("U2", "U3")}
@@ -83,6 +84,7 @@ class TestPresets:
         }
         assert len(keys) == 4
 
+    @pytest.mark.behaviour("who.preset-single", "slack", "discord")
     def test_single_is_one_memory_for_the_channels_of_a_workspace(self):
         where = places("single")
         here, there = (where.scope_of(channel(room)) for room in ("C1", "C2"))
@@ -95,6 +97,7 @@ class TestPresets:
         scope = places("single").scope_of(channel(confined=True))
         assert scope.agent_id == "slack:T1/channel/C1"
 
+    @pytest.mark.behaviour("who.preset-personal", "slack", "discord")
     def test_personal_is_one_brain_in_the_owners_direct_messages(self):
         where = places("personal")
         slack = where.scope_of(direct("U2"))

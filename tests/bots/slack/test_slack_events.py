@@ -1,11 +1,14 @@
 """Which Slack events become the engine's, over Socket Mode."""
 
 import json
+from contextlib import AsyncExitStack
 
 import pytest
 
+from bots.places import Places
 from engine.records import Attachment
-from tests.fixtures.slack_server import BOT_USER, Fault
+from tests.bots.kept_threads import KeptThreads
+from tests.fixtures.slack_server import APP_TOKEN, BOT_USER, Fault
 
 MENTION = f"<@{BOT_USER}>"
 ROOM = {"channel": "C1", "channel_type": "channel"}
@@ -158,6 +161,118 @@ class TestThreads:
         assert lost not in slack.acks
 
 
+class TestTitles:
+    @pytest.mark.behaviour("who.dm-roots", "slack")
+    async def test_a_root_thread_is_a_conversation_of_its_own_named_after_its_beginning(
+        self, bot, slack
+    ):
+        await bot.say("Plan  my week, please", thread_ts="1699.5")
+        await bot.say("and Sunday?", thread_ts="1699.5")
+        await bot.say("Something else", thread_ts="1800.5")
+        await slack.until(lambda: len(slack.titles) == 2)
+        first, second, other = (event.scope.conversation_id for event in bot.inbox.events)
+        assert first == second == "slack:T1/user/U1/thread/1699.5"
+        assert other == "slack:T1/user/U1/thread/1800.5"
+        assert sorted(slack.titles.values()) == ["Plan my week, please", "Something else"]
+        assert slack.count("agents.sessions.rename") == 2
+
+    async def test_where_sessions_are_unknown_the_older_call_names_it(self, bot, slack):
+        slack.fail("agents.sessions.rename", Fault(error="unknown_method"))
+        await bot.say("Plan my week", thread_ts="1699.5")
+        await slack.until(lambda: slack.titles)
+        assert slack.count("assistant.threads.setTitle") == 1
+
+
+class TestOutsiders:
+    """Answered, and nothing is made of what they say until an admin allows it."""
+
+    async def learns(self, bot, slack, top=None, **fields):
+        await bot.take(slack.event(slack.message(f"{MENTION} hi", **(ROOM | fields)), **top or {}))
+        return bot.inbox.events[-1].learns
+
+    @pytest.mark.behaviour("who.outsiders", "slack")
+    async def test_members_are_learned_from(self, bot, slack):
+        assert await self.learns(bot, slack)
+
+    @pytest.mark.behaviour("who.outsiders", "slack")
+    @pytest.mark.parametrize("mark", ["is_restricted", "is_ultra_restricted", "is_stranger"])
+    async def test_guests_are_not(self, bot, slack, mark):
+        slack.users["U1"][mark] = True
+        assert not await self.learns(bot, slack)
+
+    async def test_somebody_slack_says_nothing_of_is_not(self, bot, slack):
+        assert not await self.learns(bot, slack, user="U99")
+
+    @pytest.mark.behaviour("who.outsiders", "slack")
+    async def test_nobody_is_in_a_channel_shared_with_another_organisation(self, bot, slack):
+        assert not await self.learns(bot, slack, {"is_ext_shared_channel": True})
+
+    @pytest.mark.behaviour("who.outsiders", "slack")
+    async def test_nor_in_a_channel_of_an_unknown_type(self, bot, slack):
+        assert not await self.learns(bot, slack, channel_type="huddle")
+        assert bot.inbox.events[-1].scope.audience == "room"
+
+    async def test_an_admin_can_allow_it(self, make_bot, slack):
+        allowed = Places(configured=[("slack:T1/channel/C1", "outsiders", "learn")])
+        async with make_bot(places=allowed, app_token=APP_TOKEN).serve() as bot:
+            await slack.until(lambda: slack.connections)
+            assert await self.learns(bot, slack, {"is_ext_shared_channel": True})
+
+
+class TestModes:
+    """What a channel is set to."""
+
+    @pytest.fixture
+    async def set_to(self, make_bot, slack):
+        async with AsyncExitStack() as stack:
+
+            async def start(mode, **more):
+                where = Places(configured=[("slack:T1/channel/C1", "mode", mode)])
+                made = make_bot(places=where, app_token=APP_TOKEN, **more)
+                bot = await stack.enter_async_context(made.serve())
+                await slack.until(lambda: slack.connections)
+                return bot
+
+            yield start
+
+    @pytest.mark.behaviour("when.mode-off", "slack")
+    async def test_off_answers_no_mention(self, set_to):
+        bot = await set_to("off")
+        await mention(bot)
+        assert bot.inbox.events == []
+
+    @pytest.mark.behaviour("when.mode-listen", "slack")
+    async def test_listen_reads_along_without_a_sign(self, set_to, slack):
+        bot = await set_to("listen")
+        await bot.say("between us", **ROOM)
+        await mention(bot)
+        assert [event.kind for event in bot.inbox.events] == ["overheard", "user_message"]
+        await slack.until(lambda: slack.count("agents.sessions.setStatus"))
+        shown = {call["thread_ts"] for call in slack.params("agents.sessions.setStatus")}
+        assert shown == {json.loads(bot.inbox.events[1].address)["thread_ts"]}
+
+    @pytest.mark.behaviour("when.mode-thread", "slack")
+    async def test_thread_gives_each_mention_a_conversation_of_its_own(self, set_to):
+        bot = await set_to("thread")
+        said = await mention(bot)
+        await bot.say("and then?", thread_ts=said["ts"], **ROOM)
+        first, second = (event.scope.conversation_id for event in bot.inbox.events)
+        assert first == second == f"slack:T1/channel/C1/thread/{said['ts']}"
+
+    @pytest.mark.behaviour("when.engaged", "slack")
+    async def test_a_thread_is_known_again_after_a_restart_without_asking_slack(
+        self, set_to, slack
+    ):
+        kept = KeptThreads()
+        bot = await set_to("mention", threads=kept)
+        said = await mention(bot)
+        again = await set_to("mention", threads=kept)
+        await again.say("and then?", thread_ts=said["ts"], **ROOM)
+        heard = [*bot.inbox.events, *again.inbox.events]
+        assert "and then?" in [event.text for event in heard]
+        assert slack.count("conversations.replies") == 0
+
+
 class TestRepeats:
     @pytest.mark.behaviour("when.duplicates", "slack")
     async def test_the_same_event_again_is_a_duplicate(self, bot, slack):
@@ -219,14 +334,6 @@ class TestIgnored:
 
     async def test_a_mention_with_nothing_said(self, bot, slack):
         await self.ignored(bot, slack, text=f" {MENTION} ", **ROOM)
-
-    async def test_unknown_channel_types(self, bot, slack):
-        await self.ignored(bot, slack, channel_type="app_home")
-
-    async def test_channels_shared_with_another_organisation(self, bot, slack, caplog):
-        caplog.set_level("INFO")
-        await self.ignored(bot, slack, text=f"{MENTION} hi", top={"is_ext_shared_channel": True})
-        assert "shared with another organisation" in caplog.text
 
     async def test_events_nobody_asked_for_are_acknowledged(self, bot, slack):
         await bot.take(slack.event({"type": "app_home_opened", "user": "U1", "tab": "home"}))

@@ -1,0 +1,96 @@
+"""What a channel is set to: answering in threads, reading along, saying nothing, other bots."""
+
+import json
+
+import pytest
+
+from bots.places import Places
+from tests.bots.discord.doubles import make_adapter
+from tests.bots.kept_threads import KeptThreads
+
+
+@pytest.fixture
+def kept():
+    return KeptThreads()
+
+
+@pytest.fixture
+def adapter(inbox, runner, clock, kept, request):
+    name, value = getattr(request, "param", ("mode", "mention"))
+    reads = ("discord:0/channel/0", "mode", "listen")  # threads need it too
+    places = Places(configured=[reads, ("discord:*", name, value)])
+    return make_adapter(inbox, runner, now=clock, places=places, threads=kept)
+
+
+def mode(value):
+    return pytest.mark.parametrize("adapter", [("mode", value)], indirect=True)
+
+
+class TestThread:
+    @mode("thread")
+    @pytest.mark.behaviour("when.mode-thread", "discord")
+    async def test_a_mention_opens_one_that_holds_the_conversation_and_the_answer(
+        self, guild, general, ada, me, inbox
+    ):
+        message = await ada.send(general, f"{me} plan my week")
+        [event] = inbox.events
+        agent = f"discord:{guild.id}/channel/{general.id}"
+        assert event.scope.agent_id == agent
+        assert event.scope.conversation_id == f"{agent}/thread/{message.id}"
+        assert json.loads(event.address) == {"channel": str(message.id)}
+        assert [thread.name for thread in general.threads] == ["plan my week"]
+
+    @mode("thread")
+    async def test_it_goes_on_there_without_a_mention(self, general, ada, me, inbox):
+        await ada.send(general, f"{me} plan my week")
+        [thread] = general.threads
+        await ada.send(thread, "and Sunday?")
+        first, second = inbox.events
+        assert first.scope.conversation_id == second.scope.conversation_id
+
+
+class TestListen:
+    @mode("listen")
+    @pytest.mark.behaviour("when.mode-listen", "discord")
+    async def test_it_reads_along_and_answers_mentions(self, general, ada, me, inbox):
+        await ada.send(general, "lunch?")
+        await ada.send(general, f"{me} what is for lunch")
+        assert [event.kind for event in inbox.events] == ["overheard", "user_message"]
+
+    def test_it_asks_for_the_intent_it_needs(self):
+        reads = Places(configured=[("discord:*", "mode", "listen")])
+        assert make_adapter(places=reads).new_client().intents.message_content
+
+
+class TestOff:
+    @mode("off")
+    @pytest.mark.behaviour("when.mode-off", "discord")
+    async def test_it_answers_no_mention_but_direct_messages(
+        self, simcord_env, general, ada, me, inbox
+    ):
+        await ada.send(general, f"{me} hello")
+        await ada.send_dm("hello")
+        assert [event.scope.audience for event in inbox.events] == ["private"]
+
+
+class TestRestart:
+    @pytest.mark.behaviour("when.engaged", "discord")
+    async def test_a_thread_is_known_again(self, simcord_env, general, ada, me, inbox, kept):
+        stored = simcord_env.backend.create_thread(general.id, "tea", ada.id)
+        thread = next(one for one in general.threads if one.id == stored.id)
+        kept.known.add(f"discord:thread/{thread.id}")
+        await ada.send(thread, "still there?")
+        assert inbox.texts == ["still there?"]
+
+
+class TestBots:
+    @pytest.mark.parametrize("adapter", [("bots", "mentions")], indirect=True)
+    @pytest.mark.behaviour("when.bot-budget", "discord")
+    async def test_that_are_let_in_are_heard_up_to_their_budget(
+        self, simcord_env, guild, general, me, inbox
+    ):
+        robot = guild.add_member(simcord_env.create_user("robot", bot=True))
+        await robot.send(general, "I talk to nobody")
+        for _ in range(25):
+            await robot.send(general, f"{me} hello")
+        assert len(inbox.events) == 20
