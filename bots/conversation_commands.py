@@ -101,6 +101,7 @@ class ConversationCommands:
             say("status.pressure" if window.warned else "status.no_pressure"),
             say("status.queue", waiting=waiting),
             say("status.memory", messages=counts.messages, passages=counts.passages),
+            *await self._mapping(request),
             *(
                 say(f"status.budget_{one.payer}", percent=round(100 * one.left))
                 for one in await self.inbox.spent(request.scope)
@@ -109,6 +110,20 @@ class ConversationCommands:
         if self.info.is_demonstration:
             lines.append(DEMO_NOTE)
         return CommandAnswer(text="\n".join(lines))
+
+    async def _mapping(self, request: CommandRequest) -> list[str]:
+        """Who remembers this place, and what it remembered under another preset."""
+        if request.origin is None:
+            return []
+        places, say = self.rights.allowances.places, partial(text, request.locale)
+        rules = places.rules_for(request.origin)
+        others = places.other_keys(request.origin)
+        kept = [key for key in others if await self.store.resolve_agent(key) == key]
+        current = {"agent": request.scope.agent_id, "mapping": rules.mapping, "mode": rules.mode}
+        return [
+            say("status.mapping", **current),
+            *(say("status.kept_apart", agent=key) for key in kept),
+        ]
 
     async def _help(self, request: CommandRequest) -> CommandAnswer:
         return CommandAnswer(

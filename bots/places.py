@@ -6,13 +6,14 @@ Set in chat (kept in the database), else in ``membot.toml``, else the default.
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from bots.pair_budget import PairBudget
 from bots.routing import (
     TEAM_RULES,
     Hearing,
     Origin,
+    Preset,
     Reception,
     Rules,
     brain_of,
@@ -88,6 +89,11 @@ class Places:
         rules = self.rules_for(origin)
         brain = self._brains.get(origin.principal) if rules.mapping == "personal" else None
         return scope_of(origin, rules, brain or self._links.get(origin.principal))
+
+    def other_keys(self, origin: Origin) -> list[str]:
+        """Agents that other presets would give the place; what they remember is kept apart."""
+        keys = (scope_of(origin, Rules(mapping=preset)).agent_id for preset in get_args(Preset))
+        return sorted(set(keys) - {self.scope_of(origin).agent_id})
 
     def hearing(self, origin: Origin, reception: Reception) -> Hearing:
         """What to do with a message from there."""

@@ -17,6 +17,9 @@ class NoTurns:
     async def stop(self, scope):
         return 0
 
+    async def spent(self, scope):
+        return []
+
 
 class PlaceDesk:
     def __init__(self, store, clock, places=None):

@@ -82,6 +82,10 @@ class TestMap:
         assert "`slack:T1/channel/C1/user/U2`" in answer.text
         assert "What `slack:T1/channel/C1` remembers is kept" in answer.text
         assert "nothing found" in (await desk.run("memory search", ROOM, query="tea")).text
+        status = (await desk.run("status", ROOM)).text
+        assert "Remembered by `slack:T1/channel/C1/user/U2` (mapping per-user-in-chan" in status
+        assert "Kept apart, under another mapping: `slack:T1/channel/C1`" in status
+        assert "workspace" not in status
         await desk.run("agent map", ROOM, mapping="team")
         assert "green" in (await desk.run("memory search", ROOM, query="tea")).text
 
