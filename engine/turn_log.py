@@ -87,7 +87,9 @@ class TurnLog:
     def asked(self) -> tuple[Message, ...]:
         """What the turn answers."""
         return tuple(
-            item for item in self.messages if item.id == item.turn_id or item.kind in _AWAITED
+            item
+            for item in self.messages
+            if item.id == item.turn_id or item.kind in (*_AWAITED, "overheard")
         )
 
     @property

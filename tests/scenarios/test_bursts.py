@@ -149,15 +149,16 @@ class TestWaiting:
         await end_of(rig, *accepted)
         assert len(rig.model.requests) == 3
 
-    async def test_a_note_from_two_people_goes_with_either(self, rig):
+    @pytest.mark.parametrize("kind", ["user_message", "overheard"])
+    async def test_a_note_from_two_people_goes_with_either(self, rig, kind):
         gate = Gate(HI)
         note = call("core_memory_append", label="room", content="Bob brings the plums")
         rig.script(gate, note, HI)
         first = await rig.dispatcher.submit(event("zero", scope=room_scope("ada")))
         await gate.reached.wait()
         rig.clock.advance(10)
-        ada = event("what will bob bring?", scope=room_scope("ada"))
-        bob = event("plums", scope=room_scope("bob"), name="Bob")
+        ada = event("what will bob bring?", scope=room_scope("ada"), kind=kind)
+        bob = event("plums", scope=room_scope("bob"), name="Bob", kind=kind)
         others = [await rig.dispatcher.submit(one) for one in (ada, bob)]
         gate.release.set()
         await end_of(rig, first, *others)

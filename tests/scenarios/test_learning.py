@@ -104,6 +104,7 @@ class TestNever:
         await rig.store.forget(ADA, actor=ADA, at=rig.clock())
         assert await rig.store.wish_of(ADA) == "never"
 
+    @pytest.mark.behaviour("command.memory-resume", "discord", "slack", "terminal")
     async def test_resume_ends_it(self, rig, unknown):
         await rig.store.set_wish(ADA, None, rig.clock())
         await rig.answer(f"I like {SECRET}")
