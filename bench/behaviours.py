@@ -37,7 +37,8 @@ _HEAD = """# What people meet in chat, and the test that shows it
 
 Made by `python -m bench.behaviours` from [behaviours.toml](behaviours.toml) and from the tests \
 that carry the mark `behaviour` and passed; not written by hand. \u201c\u2014\u201d: the surface \
-has no such thing.
+has no such thing. A test of the command layer or the engine counts for every surface that only \
+passes on what it says.
 
 {shown} of {all} are tested.
 """

@@ -25,6 +25,7 @@ def shell(tmp_path, monkeypatch, capsys):
 
 
 class TestSettingsAtTheShell:
+    @pytest.mark.behaviour("command.shell", "terminal")
     def test_are_those_of_chat(self, shell, capsys):
         code, out, err = shell("budget", "person", "tokens_per_day", "5000")
         assert (code, err) == (0, "")
@@ -34,6 +35,7 @@ class TestSettingsAtTheShell:
         (row,) = json.loads(capsys.readouterr().out)
         assert (row["actor"], row["subject"]) == ("operator", "slack:T1/*")
 
+    @pytest.mark.behaviour("command.shell", "terminal")
     def test_include_those_of_a_channel(self, shell):
         assert shell("mode", "off")[0] == 0
         assert "off" in shell("mode")[1]

@@ -170,6 +170,7 @@ class TestStatus:
 
 
 class TestRights:
+    @pytest.mark.behaviour("command.rights", "slack", "terminal")
     @pytest.mark.parametrize("command", [spec.words for spec in COMMANDS if spec.admin])
     async def test_admin_commands_are_for_admins(self, desk, command):
         await room(desk)

@@ -53,6 +53,7 @@ class TestLinking:
         assert [choice.arguments["keep"] for choice in asked.choices] == ["here", "there"]
         assert linked.agent(HERE) != linked.agent(THERE)
 
+    @pytest.mark.behaviour("who.link", "discord", "slack")
     @pytest.mark.parametrize(("keep", "kept"), [("here", HERE), ("there", THERE)])
     async def test_one_memory_is_kept_and_the_other_stays_under_its_key(self, linked, keep, kept):
         agents = {linked.agent(HERE), linked.agent(THERE)}
@@ -93,6 +94,7 @@ class TestLinking:
 
 
 class TestCodes:
+    @pytest.mark.behaviour("who.link", "discord", "slack")
     async def test_is_good_once(self, linked):
         code = await linked.code()
         await linked.desk.run("memory link", HERE, code=code, keep="there")
@@ -100,6 +102,7 @@ class TestCodes:
         assert "no such code" in again.text
         assert linked.agent(slack("U3")) == "slack:T1/user/U3"
 
+    @pytest.mark.behaviour("who.link", "discord", "slack")
     async def test_is_good_for_ten_minutes(self, linked):
         code = await linked.code()
         linked.memory.clock.advance(timedelta(minutes=10))
@@ -136,11 +139,13 @@ class TestCodes:
 
 
 class TestUnlinking:
+    @pytest.mark.behaviour("who.unlink", "discord", "slack")
     async def test_offers_what_to_go_on_with(self, linked):
         await linked.link()
         asked = await linked.desk.run("memory unlink", HERE)
         assert [one.arguments["start"] for one in asked.choices] == ["copy", "empty", "before"]
 
+    @pytest.mark.behaviour("who.unlink", "discord", "slack")
     async def test_a_copy_has_what_was_shared_and_goes_its_own_way(self, linked):
         await linked.link()
         await linked.unlink("copy")

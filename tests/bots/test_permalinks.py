@@ -42,5 +42,6 @@ class TestPermalink:
             (scope("slack", team="T1"), "slack:T1/5/1.2", ""),
         ],
     )
+    @pytest.mark.behaviour("receipt.source-links", "discord", "slack")
     def test_one_of_another_channel_team_or_platform_is_not(self, where, key, site):
         assert permalink(where, key, {"5"}, site) is None

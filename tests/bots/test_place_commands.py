@@ -76,6 +76,8 @@ class TestMode:
 
 
 class TestMap:
+    @pytest.mark.behaviour("who.no-silent-merge", "discord", "slack")
+    @pytest.mark.behaviour("who.override", "discord", "slack")
     async def test_another_preset_is_another_memory_and_the_old_one_is_kept(self, desk, memory):
         await memory.reply(desk.places.scope_of(ROOM), "Hi.", said="green tea")
         answer = await desk.run("agent map", ROOM, mapping="per-user-in-channel")

@@ -75,6 +75,7 @@ class TestPresets:
         keys = {places(one).scope_of(channel()).agent_id for one in PRESETS if one != "personal"}
         assert len(keys) == 3
 
+    @pytest.mark.behaviour("who.preset-per-user-in-channel", "discord", "slack")
     def test_per_user_remembers_each_person_of_each_channel_apart(self):
         where = places("per-user-in-channel")
         keys = {
@@ -85,6 +86,7 @@ class TestPresets:
         assert len(keys) == 4
 
     @pytest.mark.behaviour("who.preset-single", "slack", "discord")
+    @pytest.mark.behaviour("who.preset-single", "discord", "slack")
     def test_single_is_one_memory_for_the_channels_of_a_workspace(self):
         where = places("single")
         here, there = (where.scope_of(channel(room)) for room in ("C1", "C2"))
@@ -98,6 +100,7 @@ class TestPresets:
         assert scope.agent_id == "slack:T1/channel/C1"
 
     @pytest.mark.behaviour("who.preset-personal", "slack", "discord")
+    @pytest.mark.behaviour("who.preset-personal", "discord", "slack")
     def test_personal_is_one_brain_in_the_owners_direct_messages(self):
         where = places("personal")
         slack = where.scope_of(direct("U2"))

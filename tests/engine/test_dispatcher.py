@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from engine import notices
 from engine.errors import ModelUnavailable
 from engine.hooks import TurnFinished
@@ -13,6 +15,7 @@ HI = call("send_message", message="Hi.")
 
 
 class TestAccepting:
+    @pytest.mark.behaviour("when.duplicates", "discord", "slack")
     async def test_the_same_event_twice_is_answered_once(self, rig):
         rig.script(HI)
         first = await rig.dispatcher.submit(event(key="1"))
@@ -77,6 +80,7 @@ class TestOrder:
 
 
 class TestFailing:
+    @pytest.mark.behaviour("how.errors", "discord", "slack", "terminal")
     async def test_a_model_that_is_away_is_said_with_an_id(self, rig, caplog):
         rig.script(ModelUnavailable("The endpoint refuses the key."))
         result = await rig.say("a private matter")

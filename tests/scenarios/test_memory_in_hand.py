@@ -271,6 +271,7 @@ class TestRooms:
 
 
 class TestCard:
+    @pytest.mark.behaviour("who.card", "discord", "slack")
     async def test_follows_its_writer_into_rooms_once_they_have_said_yes(self, hands):
         await hands.rig.answer(scope=ADA)
         asked = await hands.give("memory card", text="I am deaf in one ear.")

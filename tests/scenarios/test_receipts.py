@@ -65,6 +65,7 @@ def insert(content):
 
 
 class TestWhatWasUsed:
+    @pytest.mark.behaviour("receipt.used", "discord", "slack")
     async def test_it_shows_the_hits_of_searches_and_the_blocks_by_name_only(self, desk, rig):
         await desk.told("My cat is called Tom", append("Has a cat."), insert("The cat is Tom."))
         rig.script(
@@ -122,6 +123,8 @@ class TestWhatWasUsed:
 
 
 class TestUndo:
+    @pytest.mark.behaviour("receipt.written", "discord", "slack")
+    @pytest.mark.behaviour("receipt.undo", "discord", "slack")
     async def test_it_takes_back_exactly_that_write(self, desk, rig):
         await desk.told("I like tea", append("Likes tea."))
         receipt = await desk.told("And cats", append("Likes cats."), insert("Ada has cats."))
@@ -171,6 +174,7 @@ class TestUndo:
 
 
 class TestForget:
+    @pytest.mark.behaviour("receipt.forget", "discord", "slack")
     async def test_the_message_goes_with_all_that_came_of_it_after_a_second_step(self, desk, rig):
         receipt = await desk.told("I love xylophonequartz", insert("Ada loves xylophonequartz."))
         asked = await desk.run(receipt.choices[1].command, arguments=receipt.choices[1].arguments)
@@ -191,6 +195,7 @@ class TestForget:
 
 
 class TestNotTrue:
+    @pytest.mark.behaviour("receipt.not-true", "discord", "slack")
     async def test_it_is_withdrawn_and_not_learnt_again_from_that_message(self, desk, rig):
         receipt = await desk.told("I left Berlin", insert("Ada lives in Berlin."))
         assert "not to learn it again" in await desk.press(receipt, "Not true")
