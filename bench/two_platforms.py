@@ -9,7 +9,7 @@ nothing but what memory gives it. What is said and answered goes to docs/transcr
 import asyncio
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from tests.fixtures.slack_server import BOT_USER, SlackServer
 
 PAGE = Path(__file__).parent.parent / "docs" / "transcripts" / "two-platforms.md"
 _ANSWER_SECONDS = 30.0
+_ANSWERS = ("I will remember that", "found nothing about that", " said on ")
 _HEAD = """# Two people, two channels, a thread, two platforms
 
 Recorded by `python -m bench.two_platforms`: one bot between a Discord and a Slack on loopback. \
@@ -136,13 +137,10 @@ class Stage:
         reference = f"'message_id': {said}"
 
         def answer() -> str:
-            return next(
-                (
-                    one.body["content"]
-                    for one in self.discord.arrivals
-                    if one.route.endswith("/messages") and reference in str(one.body)
-                ),
-                "",
+            return _answer_in(
+                one.body["content"]
+                for one in self.discord.arrivals
+                if one.route.endswith("/messages") and reference in str(one.body)
             )
 
         await self.discord.until(answer)
@@ -157,15 +155,20 @@ class Stage:
             "events_api", self.slack.event(self.slack.message(text, user=user, **place))
         )
 
-        def answers() -> list[str]:
-            return [
-                post["markdown_text"]
+        def answer() -> str:
+            return _answer_in(
+                post.get("markdown_text", "")
                 for post in self.slack.posted[before:]
                 if post["channel"] == place["channel"]
-            ]
+            )
 
-        await self.slack.until(answers, _ANSWER_SECONDS)
-        return answers()[-1]
+        await self.slack.until(answer, _ANSWER_SECONDS)
+        return answer()
+
+
+def _answer_in(texts: Iterable[str]) -> str:
+    """What the demonstration answered; a notice at a first meeting is none."""
+    return next((text for text in texts if any(words in text for words in _ANSWERS)), "")
 
 
 async def record() -> list[list[Exchange]]:

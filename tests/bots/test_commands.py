@@ -287,6 +287,7 @@ class TestArchives:
         assert b"compilers" not in answer.file.content
         assert b"PK" not in answer.file.content[:2]
 
+    @pytest.mark.behaviour("command.agent-import", "discord", "slack", "terminal")
     async def test_an_archive_goes_into_an_empty_agent_after_a_dry_run(self, desk):
         await room(desk)
         archive = (await desk.run("agent export", ROOM_ADA, platform_admin=True)).file

@@ -22,6 +22,7 @@ class TestModes:
     def test_what_is_addressed_to_it_is_answered(self, mode, way):
         assert hearing(Reception(**{way: True}), Rules(mode=mode)) == "answer"
 
+    @pytest.mark.behaviour("when.mode-listen", "discord", "slack")
     @pytest.mark.parametrize(
         ("mode", "heard"),
         [("mention", "ignore"), ("thread", "ignore"), ("listen", "overhear"), ("off", "ignore")],
@@ -29,6 +30,7 @@ class TestModes:
     def test_talk_among_people_is_read_only_where_it_listens(self, mode, heard):
         assert hearing(Reception(), Rules(mode=mode)) == heard
 
+    @pytest.mark.behaviour("when.mode-off", "discord", "slack")
     def test_off_is_off_for_mentions_too_but_not_for_direct_messages(self):
         assert hearing(Reception(mentions_bot=True), Rules(mode="off")) == "ignore"
         assert hearing(Reception(direct=True), Rules(mode="off")) == "answer"
@@ -57,6 +59,7 @@ class TestPairs:
         return [places.hearing(origin, said) for _ in range(times)].count("answer")
 
     @pytest.mark.behaviour("when.bot-budget", "slack", "discord")
+    @pytest.mark.behaviour("when.bot-budget", "discord", "slack")
     def test_have_twenty_events_a_minute_then_a_minute_of_rest(self):
         clock = Seconds()
         places = Places(Rules(bots="mentions"), seconds=clock)

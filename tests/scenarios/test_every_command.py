@@ -1,10 +1,11 @@
-"""What each command answers on Discord and on Slack, over their wires and from the whole product."""
+"""What each command answers on Discord and Slack: the whole product, over their wires."""
 
 import pytest
 
 from bench.platforms import membot_run
 from bots.command_table import COMMANDS
 from bots.typed_commands import parse
+from tests.bots.processes import membot
 from tests.fixtures.discord_server import BOT_ID, DiscordServer
 from tests.fixtures.model_server import ModelServer, tool_calls
 from tests.fixtures.slack_server import BOT_USER, SlackServer
@@ -40,6 +41,10 @@ IN_ROOMS = (
     ("agent block rules Be brief.", "rules"),
     ("agent export", "Here it is"),
 )
+
+# What test_memory_transcript types at the terminal is not typed there again.
+UNTYPED = tuple(f"memory {word}" for word in ("search", "export", "resume", "link", "unlink"))
+UNTYPED += ("stop", "help")
 
 
 @pytest.fixture
@@ -168,3 +173,29 @@ async def test_on_slack(product, slack):
     await slack.until(lambda: slack.posted[-1]["channel"] == "C1", seconds=30)
     for typed, expected in IN_ROOMS:
         assert expected in await on_slack(slack, typed)
+
+
+@pytest.mark.behaviour("command.memory-search", "terminal")
+@pytest.mark.behaviour("command.memory-export", "terminal")
+@pytest.mark.behaviour("command.memory-resume", "terminal")
+@pytest.mark.behaviour("command.memory-link", "terminal")
+@pytest.mark.behaviour("command.memory-unlink", "terminal")
+@pytest.mark.behaviour("command.stop", "terminal")
+@pytest.mark.behaviour("command.help", "terminal")
+@pytest.mark.behaviour("command.agent-export", "terminal")
+@pytest.mark.behaviour("command.agent-mode", "terminal")
+@pytest.mark.behaviour("command.agent-map", "terminal")
+@pytest.mark.behaviour("command.agent-persona", "terminal")
+@pytest.mark.behaviour("command.agent-block", "terminal")
+async def test_in_the_terminal(tmp_path):
+    alone = [
+        (typed, expected) for typed, expected in IN_DIRECT_MESSAGES if typed.startswith(UNTYPED)
+    ]
+    for place, cases in (("--user", alone), ("--channel", IN_ROOMS)):
+        typed = "".join(f"/{typed}\n" for typed, _ in cases)
+        named = "ada" if place == "--user" else "tea"
+        admins = {"MEMBOT_ADMINS": "console:local/ada"}
+        said = "I play the cello.\n" if place == "--user" else "ada: Tea is at four.\n"
+        ended = await membot(tmp_path, "chat", place, named, text=said + typed, **admins)
+        for command, expected in cases:
+            assert expected in ended.out, command
