@@ -157,7 +157,7 @@ class Stage:
 
         def answer() -> str:
             return _answer_in(
-                post.get("markdown_text", "")
+                post.get("markdown_text") or post.get("text", "")
                 for post in self.slack.posted[before:]
                 if post["channel"] == place["channel"]
             )
