@@ -15,7 +15,7 @@ from bots.slack_bot.events import SlackChange, SlackMessage, as_if_new, read_cha
 from bots.slack_bot.identity import Identity
 from bots.slack_bot.render import people_in, readable, without_mention
 from bots.slack_bot.threads import Threads
-from engine.records import IncomingEvent
+from engine.records import IncomingEvent, Quote
 
 
 class Inbound:
@@ -107,6 +107,7 @@ class Inbound:
             attachments=message.attachments,
             timezone=await self._directory.timezone(message.user),
             learns=await self._learns(message),
+            quote=await self._quote(message) if text != message.text.strip() else None,
         )
         return self._places.arrived(event, message.origin)
 
@@ -115,6 +116,17 @@ class Inbound:
         if message.direct or self._places.rules_for(message.origin).outsiders == "learn":
             return True
         return not message.outside and not await self._directory.is_guest(message.user)
+
+    async def _quote(self, message: SlackMessage) -> Quote | None:
+        """What a thread hangs on, when the bot is called into it by its name."""
+        if message.direct or message.thread_ts is None:
+            return None
+        root = await self._threads.begun_by(message.channel, message.thread_ts)
+        if root is None or not root.get("user") or root.get("ts") != message.thread_ts:
+            return None
+        said, user = str(root.get("text") or ""), str(root["user"])
+        names = await self._directory.names([user, *people_in(said)])
+        return Quote(author_name=names[user], text=readable(said, names))
 
     async def _place_name(self, message: SlackMessage) -> str:
         if message.direct:

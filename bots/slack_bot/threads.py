@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from bots.slack_bot.address import source_key
 from bots.slack_bot.calls import SlackCalls, SlackRefused, within
 from bots.slack_bot.identity import Identity
 from bots.slack_bot.recent import Recent
+from engine.errors import DeliveryDelayed
 from engine.place_settings import ThreadStore
 
 _KEPT = 5_000
@@ -22,6 +24,7 @@ class Threads:
         self._store = store
         self._now = now
         self._known: Recent[tuple[str, str], bool] = Recent(_KEPT)
+        self._told: Recent[tuple[str, str], bool] = Recent(_KEPT)
 
     async def join(self, team: str, channel: str, thread_ts: str) -> bool:
         """The bot was addressed in the thread or wrote there; whether that is new."""
@@ -30,6 +33,20 @@ class Threads:
         new = await self._store.engage_thread(source_key(team, channel, thread_ts), self._now())
         self._known.put((channel, thread_ts), True)
         return new
+
+    async def begun_by(self, channel: str, thread_ts: str) -> dict[str, Any] | None:
+        """The message that a thread hangs on; None once this process has told."""
+        if (channel, thread_ts) in self._told:
+            return None
+        self._told.put((channel, thread_ts), True)
+        where = {"channel": channel, "ts": thread_ts, "limit": "1"}
+        try:
+            answer = await within(
+                _PATIENCE_SECONDS, self._calls.read("conversations.replies", where)
+            )
+        except (SlackRefused, DeliveryDelayed):
+            return None  # the message is worth more than what it hangs on
+        return next(iter(answer.get("messages") or []), None)
 
     async def joined(self, channel: str, thread_ts: str, me: Identity) -> bool:
         """Whether a message in the thread is meant for the bot.

@@ -216,6 +216,7 @@ class TestPreviews:
             await adapter.send(lost, "Hello, Ada", 0)
         assert [message.content for message in general.history()][1:] == ["Hello, Ada"]
 
+    @pytest.mark.behaviour("how.stream-fallback", "discord")
     async def test_that_somebody_took_away_are_replaced(self, simcord_env, general, adapter, item):
         simcord_env.inject_error("PATCH", "/channels/*/messages/*", status=404)
         known = replace(item, preview_ref=await adapter.preview(item, "Hel"))

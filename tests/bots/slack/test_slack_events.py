@@ -451,3 +451,15 @@ class TestGone:
         for event in ({"type": "channel_deleted", "channel": "C1"}, {"type": "app_uninstalled"}):
             await bot.take(slack.event(event))
         assert bot.inbox.closed == ["slack:T1/channel/C1", "slack:T1"]
+
+
+@pytest.mark.behaviour("how.reply-context", "slack")
+async def test_a_call_into_a_thread_carries_what_the_thread_hangs_on(bot, slack):
+    root = {"user": "U2", "ts": "1699.1", "text": "The boiler <@U1> is broken"}
+    slack.threads["C1", "1699.1"].append(root)
+    room = {"channel": "C1", "channel_type": "channel", "thread_ts": "1699.1"}
+    await bot.say(f"<@{BOT_USER}> what now?", **room)
+    await bot.say(f"<@{BOT_USER}> and then?", **room)
+    first, second = bot.inbox.events
+    assert (first.quote.author_name, first.quote.text) == ("Bob B", "The boiler @Ada is broken")
+    assert second.quote is None
