@@ -113,7 +113,6 @@ class TestTheTableOfBehaviours:
             if problem_with(known, (one.behaviour, one.surface))
         ]
 
-    @pytest.mark.skip(reason="while several branches mark theirs, the page is written at the end")
     def test_is_that_of_the_marks(self):
         assert CHAT.read_text() == page(marks()), "run: python -m bench.behaviours --marks"
 

@@ -169,6 +169,7 @@ def test_no_setting_of_ours_leaks_into_a_process():
 
 
 class TestFiles:
+    @pytest.mark.behaviour("how.files-in", "slack")
     async def test_one_sent_on_slack_is_read_beside_the_conversation(self, tmp_path, slack, model):
         slack.uploads["F1"] = b"# Kettle\nBoil fresh water.\n"
         file = {

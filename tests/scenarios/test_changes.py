@@ -76,6 +76,7 @@ class TestEdits:
         await rig.store._indexer.drain()
         assert (await found(rig, "cello lessons"))[0] == "Cello lessons"
 
+    @pytest.mark.behaviour("when.ignores-previews", "discord")
     async def test_the_same_words_again_change_nothing(self, rig, key):
         await rig.answer("Hello", key="5")
         assert not await rig.dispatcher.edit(TENANT, key, "Hello")

@@ -92,6 +92,7 @@ def events_of(rig, kind):
 
 
 class TestAFileInAMessage:
+    @pytest.mark.behaviour("how.files-in", "discord", "slack")
     async def test_is_read_told_of_and_found_by_page(self, rig, desk):
         book = desk.shelf.keep("book.pdf", pdf("Nothing", "The heliotrope blooms in May"))
         rig.script(
