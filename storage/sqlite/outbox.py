@@ -19,8 +19,10 @@ __all__ = [
     "Destination",
     "add",
     "add_part",
+    "choices_in",
     "choices_of",
     "due",
+    "hold",
     "insert",
     "item_of",
     "next_time",
@@ -73,17 +75,28 @@ def insert(connection: sqlite3.Connection, to: Destination, reply: Reply, at: da
     return item_id
 
 
+def hold(connection: sqlite3.Connection, to: Destination, reply: Reply, at: datetime) -> None:
+    """Keep a notice for the end of its turn's first reply; it goes alone when there is none."""
+    held = insert(connection, to, reply, at)
+    set_state(connection, held, {"state": "held"})
+
+
 def choices_of(reply: Reply) -> str:
     """The buttons of a reply as they are stored."""
     return json.dumps([asdict(choice) for choice in reply.choices], ensure_ascii=False)
 
 
-_OPEN = "('pending', 'sending', 'preview')"
-# A preview whose turn has ended without a reply is to be taken away.
+def choices_in(row: Any) -> tuple[Choice, ...]:  # noqa: ANN401 - a row of any query
+    """The buttons that a row holds."""
+    return tuple(Choice(**choice) for choice in json.loads(row["choices"]))
+
+
+_OPEN = "('pending', 'sending', 'preview', 'held')"
+# Of a turn that has ended without a reply, a preview is to be taken away and a notice goes alone.
 _NEXT_OF_PLACES = (
     "(SELECT min(seq) FROM outbox WHERE platform = :platform "
     "AND state IN ('pending', 'sending') GROUP BY place "
-    "UNION SELECT seq FROM outbox WHERE platform = :platform AND state = 'preview' "
+    "UNION SELECT seq FROM outbox WHERE platform = :platform AND state IN ('preview', 'held') "
     "AND turn_id NOT IN (SELECT id FROM turns WHERE state IN ('queued', 'running')))"
 )
 
@@ -161,7 +174,7 @@ def item_of(row: Any) -> OutboxItem:  # noqa: ANN401 - a row of any query
         attempts=row["attempts"],
         nonce=row["nonce"],
         part_refs=tuple(json.loads(row["part_refs"])),
-        choices=tuple(Choice(**choice) for choice in json.loads(row["choices"])),
+        choices=choices_in(row),
         has_receipt=bool(row["has_receipt"]),
         preview_ref=row["preview_ref"],
         created_at=from_text(row["created_at"]),

@@ -41,7 +41,8 @@ class Previewing:
 def speak(
     connection: sqlite3.Connection, turn: Turn, replies: Sequence[Reply], at: datetime
 ) -> None:
-    """Put a turn's replies in the outbox; the first takes over the preview, if there is one."""
+    """Put a turn's replies in the outbox; the first takes over what was held and what was shown."""
+    replies = [*_with_held(connection, turn, replies[:1]), *replies[1:]]
     shown = connection.execute(
         "SELECT id FROM outbox WHERE turn_id = ? AND state = 'preview'", (turn.id,)
     ).fetchone()
@@ -52,6 +53,24 @@ def speak(
         times = {"due": now, "updated_at": now}
         outbox.set_state(connection, shown["id"], {**changes, **times, "state": "pending"})
     outbox.add(connection, (turn.id, turn.scope, turn.place, turn.address), replies, at)
+
+
+def _with_held(
+    connection: sqlite3.Connection, turn: Turn, first: Sequence[Reply]
+) -> Sequence[Reply]:
+    """The first reply with the notice that was kept for its end."""
+    held = (
+        first
+        and connection.execute(
+            "DELETE FROM outbox WHERE turn_id = ? AND state = 'held' RETURNING text, choices",
+            (turn.id,),
+        ).fetchone()
+    )
+    if not held:
+        return first
+    (reply,) = first
+    choices = (*reply.choices, *outbox.choices_in(held))
+    return [replace(reply, text=f"{reply.text}\n\n{held['text']}", choices=choices)]
 
 
 def _open(connection: sqlite3.Connection, turn: Turn, at: datetime) -> OutboxItem | None:
@@ -78,7 +97,8 @@ def _open(connection: sqlite3.Connection, turn: Turn, at: datetime) -> OutboxIte
 def _may_open(connection: sqlite3.Connection, turn: Turn) -> bool:
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM turns WHERE id = :turn AND state = 'running' "
-        "AND attempt = :attempt) AND NOT EXISTS (SELECT 1 FROM outbox WHERE turn_id = :turn) "
+        "AND attempt = :attempt) AND NOT EXISTS (SELECT 1 FROM outbox WHERE turn_id = :turn "
+        "AND state <> 'held') "
         "AND NOT EXISTS (SELECT 1 FROM outbox WHERE platform = :platform AND place = :place "
         "AND state IN ('pending', 'sending'))",
         {

@@ -62,12 +62,11 @@ def accept(connection: sqlite3.Connection, indexes: Indexes, request: AcceptRequ
             "DELETE FROM messages WHERE turn_id = ? AND agent_id = ? AND state = 'passing'",
             (request.turn_id, scope.agent_id),
         )
+    to = (request.turn_id, scope, event.place, event.address)
     notices = [Reply(text=text, kind="notice") for text in told if text]
+    outbox.add(connection, to, notices, request.at)
     if request.greeting and accounts.meet(connection, event.meets, request.at):
-        notices.insert(0, request.greeting)
-    outbox.add(
-        connection, (request.turn_id, scope, event.place, event.address), notices, request.at
-    )
+        outbox.hold(connection, to, request.greeting, request.at)
     return Acceptance(
         outcome="busy" if busy else "queued", turn_id=request.turn_id, first_contact=first
     )

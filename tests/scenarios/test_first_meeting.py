@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bots.first_meeting import greetings
-from engine.testing import call
+from engine.testing import call, say
 from tests.engine.builders import ADA, dm_scope, event, room_scope
 
 HI = call("send_message", message="Hi.")
@@ -36,10 +36,11 @@ class TestAChannel:
         place = room_scope().agent_id
         await polite.answer(scope=room_scope(), meets=place)
         await polite.answer(scope=room_scope("bob"), meets=place, name="Bob")
-        notice, *rest = await said(polite)
-        assert "messages for 400 days" in notice.text
-        assert [item.kind for item in rest] == ["answer", "answer"]
-        assert [(one.label, dict(one.arguments)) for one in notice.choices] == [
+        first, second = await said(polite)
+        assert first.text.startswith("Hi.\n\n")
+        assert "messages for 400 days" in first.text
+        assert (second.text, second.choices) == ("Hi.", ())
+        assert [(one.label, dict(one.arguments)) for one in first.choices] == [
             ("Answer only", {"mode": "mention", "learning": "off"}),
             ("Remember what is said to me", {"mode": "mention", "learning": "on"}),
             ("Listen", {"mode": "listen", "learning": "on"}),
@@ -55,14 +56,28 @@ class TestAChannel:
         await polite.dispatcher.close()
         polite.start_engine()
         await polite.answer(scope=room_scope(), meets=place)
-        assert [item.kind for item in await said(polite)] == ["notice", "answer", "answer"]
+        assert [len(item.choices) for item in await said(polite)] == [3, 0]
+
+    async def test_is_told_with_the_failure_when_the_first_message_cannot_be_answered(self, polite):
+        polite.script(RuntimeError("no"))
+        await polite.say(scope=room_scope(), meets=room_scope().agent_id)
+        (only,) = await said(polite)
+        assert "messages for 400 days" in only.text
+
+    async def test_is_told_alone_when_the_bot_keeps_silent(self, polite):
+        polite.script(say(""))
+        overheard = {"kind": "overheard", "meets": room_scope().agent_id}
+        await polite.say("Nice weather", scope=room_scope(), **overheard)
+        (only,) = await said(polite)
+        assert "messages for 400 days" in only.text
 
     async def test_is_told_again_when_everything_was_wiped(self, polite):
         place = room_scope().agent_id
         await polite.answer(scope=room_scope(), meets=place)
         await polite.store.reset(place, conversation_only=False, actor=ADA, at=polite.clock())
         await polite.answer(scope=room_scope(), meets=place)
-        assert [item.kind for item in await said(polite)] == ["notice", "answer"]
+        texts = [item.text for item in await said(polite)]
+        assert ["messages for 400 days" in text for text in texts] == [True]
 
     async def test_that_chose_to_be_answered_only_is_not_learned_from(self, polite):
         note = call("archival_memory_insert", content="Oslo", request_heartbeat=True)
@@ -75,11 +90,12 @@ class TestAPerson:
     @pytest.mark.behaviour("first.dm", "discord", "slack")
     async def test_reads_two_lines_with_three_commands(self, polite):
         await polite.answer(meets=dm_scope().agent_id)
-        notice, answer = await said(polite)
-        assert len(notice.text.splitlines()) == 2
-        assert notice.text.count("`") == 6
-        assert notice.choices == ()
-        assert answer.text == "Hi."
+        (answer,) = await said(polite)
+        words, _, greeting = answer.text.partition("\n\n")
+        assert words == "Hi."
+        assert len(greeting.splitlines()) == 2
+        assert greeting.count("`") == 6
+        assert answer.choices == ()
 
     async def test_in_the_terminal_reads_nothing(self, polite):
         await polite.answer()
