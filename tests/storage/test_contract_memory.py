@@ -45,6 +45,7 @@ class TestWindow:
         labels = [one.label for one in (await store.load_window(room())).blocks]
         assert labels == ["persona", "room", "art", "zoo", "human:slack:T1/U1"]
 
+    @pytest.mark.behaviour("who.speakers", "discord", "slack", "terminal")
     async def test_it_shows_who_spoke_or_was_mentioned_and_has_a_block(self, store):
         for user in ("U1", "U2", "U3"):
             turn = await begin(store, scope=room(user))
@@ -58,6 +59,7 @@ class TestWindow:
         values = [one.value for one in (await store.load_window(other)).blocks]
         assert values[-2:] == ["About U2", ""]
 
+    @pytest.mark.behaviour("who.speakers", "discord", "slack", "terminal")
     async def test_only_the_last_eight_speakers_are_shown(self, store):
         for number in range(10):
             scope = room(f"U{number}")
