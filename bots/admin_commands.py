@@ -13,7 +13,7 @@ from bots.costs import Price, cost_text, total_cost
 from bots.operations import Operations
 from bots.rights import Rights
 from engine.errors import BadRequest, NotAllowed
-from engine.records import AuditRow, UsageRow
+from engine.oversight import AuditRow, UsageRow
 from engine.store import Store
 
 _USAGE_DAYS, _MOST_DAYS = 30, 365

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from engine.records import UsageRow
+from engine.oversight import UsageRow
 
 _TOKENS_PRICED = 1_000_000
 

@@ -16,20 +16,17 @@ from typing import TYPE_CHECKING
 from engine.core_memory import line_sources
 from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
 from engine.knowledge import KnowledgeSource, readable_owners
+from engine.oversight import AgentOverview, AuditRow, Receipt, UsageRow
 from engine.place_settings import PlaceSetting
 from engine.places import agent_scope
 from engine.records import (
-    AgentOverview,
     ArchivalSearch,
-    AuditRow,
     Block,
     BlockVersion,
     RecallSearch,
-    Receipt,
     Schedule,
     Scope,
     SearchPage,
-    UsageRow,
     Window,
 )
 from engine.store import Store

@@ -12,15 +12,8 @@ from bots.costs import Price, cost_of, cost_text, total_cost
 from bots.operations import AgentView
 from engine.documents import size_text
 from engine.due_times import zone_named
-from engine.records import (
-    AgentOverview,
-    AuditRow,
-    BlockVersion,
-    Document,
-    Schedule,
-    SearchPage,
-    UsageRow,
-)
+from engine.oversight import AgentOverview, AuditRow, UsageRow
+from engine.records import BlockVersion, Document, Schedule, SearchPage
 
 _UTC = ZoneInfo("UTC")
 

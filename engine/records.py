@@ -3,7 +3,7 @@
 Times are aware UTC. Ids are text. Numbers carry their unit in the name.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -25,7 +25,7 @@ EventKind = Literal[
 ]
 ApprovalState = Literal["pending", "approved", "denied", "done", "expired"]
 TurnState = Literal["queued", "running", "joined", "done", "failed", "cancelled", "refused"]
-OutboxState = Literal["preview", "pending", "sending", "sent", "undeliverable"]
+OutboxState = Literal["held", "preview", "pending", "sending", "sent", "undeliverable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -568,20 +568,6 @@ class SearchPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentOverview:
-    """One line of ``membot agents``."""
-
-    agent_id: str
-    kind: Literal["personal", "room"]
-    platform: str
-    place: str
-    messages: int
-    passages: int
-    blocks: int
-    last_activity: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockVersion:
     """One write in a block's history.
 
@@ -598,35 +584,3 @@ class BlockVersion:
     at: datetime
     pinned: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What an erasure removed, by table, and what could not be reached."""
-
-    removed: dict[str, int] = field(default_factory=dict)
-    remains: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsageRow:
-    """Tokens of one day, model and purpose."""
-
-    day: str
-    model: str
-    purpose: str
-    calls: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRow:
-    """Who did what to which memory; never holds message text."""
-
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    detail: str = ""

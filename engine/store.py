@@ -18,15 +18,14 @@ from engine.corrections import CorrectionStore
 from engine.imports import Added, Portion
 from engine.kept_choices import ChoiceStore
 from engine.links import LinkStore
+from engine.oversight import AgentOverview, AuditRow, Receipt, UsageRow
 from engine.place_settings import PlaceStore, ThreadStore
 from engine.previews import PreviewStore
 from engine.receipts import ReceiptStore
 from engine.records import (
-    AgentOverview,
     Approval,
     ArchivalSearch,
     Attachment,
-    AuditRow,
     Block,
     BlockVersion,
     BlockWrite,
@@ -37,7 +36,6 @@ from engine.records import (
     OutboxItem,
     Passage,
     RecallSearch,
-    Receipt,
     Reflection,
     ReflectionCommit,
     Reply,
@@ -49,7 +47,6 @@ from engine.records import (
     TokenUsage,
     Turn,
     Upload,
-    UsageRow,
     Window,
 )
 from engine.retention import RetentionStore

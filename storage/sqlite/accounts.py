@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from engine.oversight import AgentOverview
 from engine.places import audience_of
-from engine.records import AgentOverview, IncomingEvent, MemoryCounts, Scope
+from engine.records import IncomingEvent, MemoryCounts, Scope
 from storage.sqlite.instants import from_text, to_text
 
 __all__ = [

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from engine.records import Approval, AuditRow, Reply, Scope
+from engine.oversight import AuditRow
+from engine.records import Approval, Reply, Scope
 from storage.sqlite import ledger, outbox, turn_rows
 from storage.sqlite.instants import from_text, to_text
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import UnknownAgent
-from engine.records import AuditRow, Receipt
+from engine.oversight import AuditRow, Receipt
 from storage.erasure import Person
 from storage.sqlite import archive_in, archive_out, forgetting, ledger, wiping
 from storage.sqlite.database import Database

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from engine.records import AuditRow, Scope, TokenUsage, UsageRow
+from engine.oversight import AuditRow, UsageRow
+from engine.records import Scope, TokenUsage
 from storage.sqlite.instants import from_text, to_text
 
 __all__ = ["add_usage", "audit", "keep_value", "kept_value", "record", "usage"]

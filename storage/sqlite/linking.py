@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from engine.links import Link
-from engine.records import AuditRow
+from engine.oversight import AuditRow
 from storage.sqlite import ledger
 from storage.sqlite.database import Database
 from storage.sqlite.instants import to_text

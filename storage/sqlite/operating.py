@@ -6,15 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import StoreUnavailable
-from engine.records import (
-    AgentOverview,
-    AuditRow,
-    Block,
-    BlockVersion,
-    BlockWrite,
-    Scope,
-    UsageRow,
-)
+from engine.oversight import AgentOverview, AuditRow, UsageRow
+from engine.records import Block, BlockVersion, BlockWrite, Scope
 from storage.embedder import Embedder, NoVectorsError
 from storage.sqlite import accounts, backup, blocks, health, ledger, pruning
 from storage.sqlite.database import Database

@@ -3,8 +3,8 @@
 import sqlite3
 from datetime import datetime
 
+from engine.oversight import AuditRow
 from engine.place_settings import PlaceSetting
-from engine.records import AuditRow
 from storage.sqlite import ledger
 from storage.sqlite.database import Database
 from storage.sqlite.instants import from_text, to_text

@@ -14,7 +14,8 @@ from bots.places import Places
 from bots.routing import Origin
 from bots.typed_commands import parse
 from engine.budgets import Budget, Budgets
-from engine.records import AuditRow, StepCommit, TokenUsage
+from engine.oversight import AuditRow
+from engine.records import StepCommit, TokenUsage
 from tests.bots.memory_rig import open_memory, scope
 
 INFO = StatusInfo(model="m-1", is_demonstration=False, context_tokens=1000, version="9.9")

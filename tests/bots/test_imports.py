@@ -12,6 +12,7 @@ from bots.imports.importing import Import, format_of
 from bots.imports.letta import LettaFile
 from bots.imports.reading import Limits
 from bots.imports.slack_export import SlackExport
+from bots.routing import scope_of
 from bots.slack_bot.events import read_message
 from bots.slack_bot.identity import Identity
 from engine.errors import ArchiveRefused, BadRequest
@@ -110,9 +111,9 @@ class TestSlack:
         body = {"team_id": "T1", "event": {**record, "channel": "C2", "channel_type": "channel"}}
         live = read_message(body, Identity(team="T1", user="UBOT", bot="B1"))
         ((agent, item),) = everything(SlackExport(slack(file, record)))
-        assert agent == live.scope.agent_id
+        assert agent == scope_of(live.origin).agent_id
         assert item.source_key == live.source_key
-        assert item.author == live.scope.speaker
+        assert item.author == live.origin.principal
         assert item.sent_at == live.sent_at
 
     def test_a_thread_is_named_by_its_root_and_the_root_is_not_in_it(self, file):

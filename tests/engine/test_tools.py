@@ -12,8 +12,8 @@ from engine.memory_tools import memory_tools
 from engine.tools import Toolbox, make_tool
 from tests.engine.builders import ADA, dm_scope, room_scope
 
-CONTEXT = SimpleNamespace(scope=dm_scope())
-IN_A_ROOM = SimpleNamespace(scope=room_scope())
+CONTEXT = SimpleNamespace(scope=dm_scope(), people={ADA})
+IN_A_ROOM = SimpleNamespace(scope=room_scope(), people={ADA})
 
 
 async def greet(context, name: str, times: int | None = 1) -> str:

@@ -22,7 +22,8 @@ async def run(path, first):
         say("accepted", number)
         while turn := await store.next_turn(direct().agent_id):
             human = await block(store, direct(), "human")
-            answer = f"answer to {(await store.turn_messages(turn))[0].text}"
+            asked = [message.text for message in await store.turn_messages(turn)]
+            answer = f"answer to {' and '.join(asked)}"
             await store.commit_step(
                 step(
                     turn,

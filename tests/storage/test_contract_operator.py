@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from engine.errors import StaleBlock, StaleTurn, StoreUnavailable, UnknownAgent
-from engine.records import AuditRow, RecallSearch
+from engine.oversight import AuditRow
+from engine.records import RecallSearch
 from tests.storage.builders import (
     NOON,
     begin,

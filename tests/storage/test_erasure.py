@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BadRequest, StaleTurn
-from engine.records import ArchivalSearch, AuditRow, RecallSearch
+from engine.oversight import AuditRow
+from engine.records import ArchivalSearch, RecallSearch
 from engine.testing import HashEmbedder
 from storage.erasure import PastValue, Person, cleaned, holds_words, unquoted
 from tests.storage.builders import (

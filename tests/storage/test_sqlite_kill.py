@@ -50,8 +50,10 @@ class TestKilled:
         assert set(answered) <= set(texts)
         history = await store.block_history(direct().agent_id, "human")
         done = [past.value for past in history if past.value]
-        assert done == [f"answer to question {number}" for number in asked[: len(done)]]
+        # What waited when the process died is answered together.
+        covered = [one for past in done for one in past.removeprefix("answer to ").split(" and ")]
+        assert covered == [f"question {number}" for number in asked[: len(covered)]]
         assert (await store.counts(direct())).passages == len(done)
-        assert len(asked) - len(done) <= 1
+        assert len(asked) - len(covered) <= 1
         assert len(await store.outbox_due("slack", NOON, 99)) <= 1
         await store.close()
