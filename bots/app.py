@@ -253,26 +253,12 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         pictures=_pictures(settings, store, switchboard),
     )
     dispatcher = _dispatcher(store, brain, switchboard, hook)
-    inbox = Uploads(
-        inbox=dispatcher,
-        store=store,
-        fetch=switchboard.fetch,
-        config=config.documents,
-        now=utc_now,
-        on_commit=switchboard.wake,
-    )
-    info = StatusInfo(
-        model=model.name,
-        is_demonstration=model.is_demonstration,
-        context_tokens=config.memory.context_tokens,
-        version=product_version(),
-    )
     commands = build_commands(
         store=store,
         inbox=dispatcher,
         admins=settings.admins,
         now=utc_now,
-        info=info,
+        info=_status_info(brain),
         allowances=allowances,
     )
     return Engine(
@@ -282,11 +268,33 @@ async def open_engine(settings: Settings, hook: Hook = log_hook) -> Engine:
         model=model,
         dispatcher=dispatcher,
         servers=servers,
-        inbox=inbox,
+        inbox=_inbox(dispatcher, store, switchboard, config),
         commands=commands,
         switchboard=switchboard,
         reader=KnowledgeReader(store, config.knowledge, config.documents, utc_now),
         counter=counter,
+    )
+
+
+def _inbox(
+    dispatcher: "Dispatcher", store: Store, switchboard: Switchboard, config: EngineConfig
+) -> Uploads:
+    return Uploads(
+        inbox=dispatcher,
+        store=store,
+        fetch=switchboard.fetch,
+        config=config.documents,
+        now=utc_now,
+        on_commit=switchboard.wake,
+    )
+
+
+def _status_info(brain: "Brain") -> StatusInfo:
+    return StatusInfo(
+        model=brain.model.name,
+        is_demonstration=brain.model.is_demonstration,
+        context_tokens=brain.config.memory.context_tokens,
+        version=product_version(),
     )
 
 

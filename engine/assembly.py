@@ -87,17 +87,7 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     summarizer = Summarizer(
         model=ports.model, counter=ports.counter, config=memory, now=ports.now, zone=zone
     )
-    memory_agent = MemoryAgent(
-        MemoryAgentTools(
-            store=ports.store,
-            model=ports.model,
-            counter=ports.counter,
-            config=memory,
-            now=ports.now,
-            zone=zone,
-            hook=ports.hook,
-        )
-    )
+    memory_agent = _memory_agent(ports, config)
     queue = QueueManager(
         store=ports.store,
         context=context,
@@ -105,23 +95,6 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
         config=memory,
         hook=ports.hook,
         flushed=memory_agent.flushed,
-    )
-    runner = TurnRunner(
-        TurnTools(
-            store=ports.store,
-            model=ports.model,
-            counter=ports.counter,
-            toolbox=toolbox,
-            context=context,
-            queue=queue,
-            config=memory,
-            now=ports.now,
-            zone=zone,
-            hook=ports.hook,
-            show_preview=ports.show_preview,
-            pictures=ports.pictures,
-            knowledge=config.knowledge,
-        )
     )
     approvals = Approvals(
         store=ports.store,
@@ -142,11 +115,51 @@ def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:
     )
     return Dispatcher(
         ports=ports,
-        runner=runner,
+        runner=_runner(ports, config, toolbox, context, queue),
         background=background,
         approvals=approvals,
         accountant=accountant,
         config=config,
+    )
+
+
+def _runner(
+    ports: EnginePorts,
+    config: EngineConfig,
+    toolbox: Toolbox,
+    context: ContextWindow,
+    queue: QueueManager,
+) -> TurnRunner:
+    return TurnRunner(
+        TurnTools(
+            store=ports.store,
+            model=ports.model,
+            counter=ports.counter,
+            toolbox=toolbox,
+            context=context,
+            queue=queue,
+            config=config.memory,
+            now=ports.now,
+            zone=config.timezone,
+            hook=ports.hook,
+            show_preview=ports.show_preview,
+            pictures=ports.pictures,
+            knowledge=config.knowledge,
+        )
+    )
+
+
+def _memory_agent(ports: EnginePorts, config: EngineConfig) -> MemoryAgent:
+    return MemoryAgent(
+        MemoryAgentTools(
+            store=ports.store,
+            model=ports.model,
+            counter=ports.counter,
+            config=config.memory,
+            now=ports.now,
+            zone=config.timezone,
+            hook=ports.hook,
+        )
     )
 
 
