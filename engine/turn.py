@@ -42,6 +42,7 @@ from engine.turn_log import (
     decide,
     is_awaited,
     is_echo,
+    last_words,
 )
 
 # Called with a turn and its first reply as far as it is written.
@@ -192,37 +193,42 @@ class TurnRunner:
         self, turn: Turn, log: TurnLog, on_answer: Callable[[], None]
     ) -> tuple[Ready, ModelReply]:
         """Call the model; when the endpoint says that it is too much, flush and try once more."""
-        watch = self._watch(turn, log, on_answer)
         ready = await self._with.queue.ready(turn.scope, asked=log.asked)
         try:
-            return ready, await self._call(turn, ready, log, watch)
+            return ready, await self._call(turn, ready, log, on_answer)
         except ContextOverflow:
             ready = await self._with.queue.ready(turn.scope, asked=log.asked, force_flush=True)
-            return ready, await self._call(turn, ready, log, watch)
+            return ready, await self._call(turn, ready, log, on_answer)
 
     async def _call(
-        self, turn: Turn, ready: Ready, log: TurnLog, watch: Watch | None
+        self, turn: Turn, ready: Ready, log: TurnLog, on_answer: Callable[[], None]
     ) -> ModelReply:
         agent_id, hook = turn.scope.agent_id, self._with.hook
+        words = last_words(log.asked, ready.window.queue)
+        watch = self._watch(turn, log, words, on_answer)
         only = SEND_MESSAGE if log.was_reminded and log.leaves_waiting else None
         sight = fitting(log.sight, ready.fill)
         request = replace(ready.request, only=only, watch=watch, sight=sight)
         reply = await ask(self._with.model, request, agent_id, hook)
         if sight is None:  # what pictures take says nothing of how texts are counted
             self._with.counter.learn(ready.fill.used_tokens, reply.usage.input_tokens)
-        if self._with.model.tools_as_text and is_echo(reply, log.asked):
-            again = await ask(self._with.model, replace(request, varied=True), agent_id, hook)
+        if self._with.model.tools_as_text and is_echo(reply, words):
+            alone = request.messages[-len(log.messages) :]  # without the talk that it is caught in
+            request = replace(request, messages=alone, varied=True)
+            again = await ask(self._with.model, request, agent_id, hook)
             return replace(again, usage=reply.usage.plus(again.usage))
         return reply
 
-    def _watch(self, turn: Turn, log: TurnLog, on_answer: Callable[[], None]) -> Watch | None:
+    def _watch(
+        self, turn: Turn, log: TurnLog, words: Sequence[str], on_answer: Callable[[], None]
+    ) -> Watch | None:
         """Only what a person waits for is shown: a later reply could overtake the first."""
         show = self._with.show_preview
         if show is None or not log.leaves_waiting:
             return None
 
         def shown(text: str) -> None:
-            if self._with.model.tools_as_text and begins_echo(text, log.asked):
+            if self._with.model.tools_as_text and begins_echo(text, words):
                 return  # it may have to be asked again
             on_answer()  # what people have seen of an answer is said
             show(turn, text)

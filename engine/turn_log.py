@@ -26,19 +26,30 @@ def is_awaited(kind: EventKind) -> bool:
 _ALERT_STEPS = 3
 
 
-def is_echo(reply: ModelReply, asked: Sequence[Message]) -> bool:
-    """Whether a model only says what it was told, as small ones do; once stored it never stops."""
-    if [call.name for call in reply.tool_calls] != [SEND_MESSAGE] or not asked:
+def last_words(asked: Sequence[Message], queue: Sequence[Message]) -> tuple[str, ...]:
+    """What small models repeat, and never stop once it is stored: the question, their last answer.
+
+    Args:
+        asked: What the turn answers.
+        queue: What the model sees.
+    """
+    said = [item.text for item in queue if item.role == "assistant" and item.text]
+    return tuple(item.text for item in asked[-1:]) + tuple(said[-1:])
+
+
+def is_echo(reply: ModelReply, words: Sequence[str]) -> bool:
+    """Whether all that a reply does is to say one of these again."""
+    if [call.name for call in reply.tool_calls] != [SEND_MESSAGE]:
         return False
     with suppress(ValueError, AttributeError):
         said = json.loads(reply.tool_calls[0].arguments).get("message")
-        return isinstance(said, str) and _bare(said) == _bare(asked[-1].text) != ""
+        return isinstance(said, str) and _bare(said) in {*map(_bare, words)} - {""}
     return False
 
 
-def begins_echo(text: str, asked: Sequence[Message]) -> bool:
+def begins_echo(text: str, words: Sequence[str]) -> bool:
     """Whether what is written so far may yet become an echo."""
-    return bool(asked) and _bare(asked[-1].text).startswith(_bare(text))
+    return any(_bare(one).startswith(_bare(text)) for one in words)
 
 
 def _bare(text: str) -> str:

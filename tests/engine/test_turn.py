@@ -55,6 +55,17 @@ class TestEchoes:
         assert (first.varied, second.varied) == (False, True)
         assert second.messages == first.messages
 
+    async def test_it_is_asked_again_without_the_talk_when_it_repeats_its_last_answer(self, rig):
+        rig.model.tools_as_text = True
+        await rig.answer("Where is Oslo?", "In Norway.")
+        rig.script(
+            call("send_message", message="In Norway."), call("send_message", message="Honey.")
+        )
+        assert (await rig.say("What do bees make?")).replies == ("Honey.",)
+        (alone,) = rig.model.requests[-1].messages
+        assert "What do bees make?" in alone
+        assert rig.model.requests[-1].system == rig.model.requests[-2].system
+
     async def test_both_calls_are_booked(self, rig):
         def costing(tokens, message):
             reply = call("send_message", message=message)
