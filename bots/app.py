@@ -286,6 +286,7 @@ def _inbox(
         config=config.documents,
         now=utc_now,
         on_commit=switchboard.wake,
+        show_progress=switchboard.show_progress,
     )
 
 
@@ -481,6 +482,7 @@ def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook
         admits=brain.allowances.admits,
         budgets=brain.allowances.budgets,
         show_preview=switchboard.show_preview if brain.stream else None,
+        show_progress=switchboard.show_progress,
         pictures=brain.pictures,
     )
     return build_dispatcher(ports, brain.config)

@@ -4,24 +4,30 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from bots.adapter import Adapter, FileSource
 from bots.delivery import OutboxSender, SenderStore
 from bots.previews import Previewing, Previews
+from bots.progress import Progressing, ProgressLines
 from engine.delivery import Activity
 from engine.errors import BadRequest
 from engine.hooks import Hook
+from engine.progress import ProgressStore, Work
 from engine.records import Attachment, Turn
 
 log = logging.getLogger(__name__)
+
+
+class SwitchboardStore(SenderStore, ProgressStore, Protocol):
+    """What is shown and what was sent."""
 
 
 class Switchboard:
     """The platforms that are served; made before the engine, filled after it.
 
     Args:
-        store: Whose outbox is sent.
+        store: Whose outbox is sent, and what is shown of long work.
         now: The clock.
         hook: Hears of deliveries.
         receipts: Whether answers have a button for theirs.
@@ -29,7 +35,7 @@ class Switchboard:
 
     def __init__(
         self,
-        store: SenderStore,
+        store: SwitchboardStore,
         now: Callable[[], datetime],
         hook: Hook,
         *,
@@ -41,6 +47,7 @@ class Switchboard:
         self._hook = hook
         self._senders: dict[str, OutboxSender] = {}
         self._previews: dict[str, Previews] = {}
+        self._progress: dict[str, ProgressLines] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.adapters: dict[str, Adapter] = {}
 
@@ -50,6 +57,8 @@ class Switchboard:
         if isinstance(adapter, Previewing):
             previews = Previews(adapter, self._store, self._now)
             self._previews[adapter.platform] = previews
+        if isinstance(adapter, Progressing):
+            self._progress[adapter.platform] = ProgressLines(adapter, adapter.platform, self._store)
         sender = OutboxSender(
             adapter,
             self._store,
@@ -66,6 +75,8 @@ class Switchboard:
         """Begin to send what waits."""
         for platform, sender in self._senders.items():
             self._tasks.append(asyncio.create_task(sender.run(), name=f"outbox {platform}"))
+        for lines in self._progress.values():
+            lines.clear()
 
     def wake(self) -> None:
         """Say that the outbox may have something new."""
@@ -89,6 +100,12 @@ class Switchboard:
         if previews:
             previews.show(turn, text)
 
+    def show_progress(self, work: Work, line: str) -> None:
+        """Show how far long work is, where the platform can."""
+        lines = self._progress.get(work.scope.platform)
+        if lines:
+            lines.show(work, line)
+
     async def fetch(self, platform: str, attachment: Attachment, limit_bytes: int) -> bytes:
         """Take a file of a message from its platform.
 
@@ -109,6 +126,7 @@ class Switchboard:
         """Send what is due, then disconnect; each step within its time."""
         if self._tasks:
             await self.settle(seconds)
+        await at_most(seconds, [lines.close() for lines in self._progress.values()])
         for task in self._tasks:
             task.cancel()
         await at_most(seconds, [sender.close() for sender in self._senders.values()])

@@ -17,6 +17,7 @@ from engine.memory_agent import MemoryAgent, MemoryAgentTools
 from engine.memory_tools import correction_tools, memory_tools
 from engine.pictures import Pictures
 from engine.pinning import Pinning
+from engine.progress import ShowProgress, unseen
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager
 from engine.records import IncomingEvent, Scope
@@ -43,6 +44,7 @@ class EnginePorts:
         admits: Whether what a person says is for the bot at all.
         budgets: What may be used at a scope.
         show_preview: Shows a reply while it is written; None has no answer streamed.
+        show_progress: Shows how far long work of a turn is.
         pictures: Gets pictures for the model; None shows it none.
     """
 
@@ -56,6 +58,7 @@ class EnginePorts:
     admits: Callable[[IncomingEvent], bool] = lambda _: True
     budgets: Callable[[Scope], Budgets] = lambda _: Budgets()
     show_preview: ShowPreview | None = None
+    show_progress: ShowProgress = unseen
     pictures: Pictures | None = None
     own_tools: tuple[Tool, ...] = ()
     attach_tools: Callable[[Offer], None] | None = None
@@ -143,6 +146,7 @@ def _runner(
             zone=config.timezone,
             hook=ports.hook,
             show_preview=ports.show_preview,
+            show_progress=ports.show_progress,
             pictures=ports.pictures,
             knowledge=config.knowledge,
         )

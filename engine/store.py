@@ -21,6 +21,7 @@ from engine.links import LinkStore
 from engine.oversight import AgentOverview, AuditRow, Receipt, UsageRow
 from engine.place_settings import PlaceStore, ThreadStore
 from engine.previews import PreviewStore
+from engine.progress import ProgressStore
 from engine.receipts import ReceiptStore
 from engine.records import (
     Approval,
@@ -537,6 +538,7 @@ class Store(
     DocumentStore,
     OutboxStore,
     PreviewStore,
+    ProgressStore,
     OperatorStore,
     ImportStore,
     WishStore,

@@ -22,6 +22,7 @@ from engine.knowledge import KnowledgeSource, readable_owners
 from engine.memory_tools import SEND_MESSAGE
 from engine.pictures import Pictures, fitting
 from engine.pinning import pressure_line
+from engine.progress import ShowProgress, Work, in_progress, unseen
 from engine.prompts import load_prompt
 from engine.queue_manager import QueueManager, Ready
 from engine.records import Message, Reply, Role, StepCommit, Turn, TurnState
@@ -75,6 +76,7 @@ class TurnTools:
     zone: ZoneInfo
     hook: Hook
     show_preview: ShowPreview | None = None
+    show_progress: ShowProgress = unseen
     pictures: Pictures | None = None
     knowledge: tuple[KnowledgeSource, ...] = ()
 
@@ -131,7 +133,8 @@ class TurnRunner:
         on_answer()
         reply = replace(reply, tool_calls=reply.tool_calls[: self._with.config.max_calls])
         context = self._tool_context(turn, ready, log)
-        results = await self._with.toolbox.run_all(reply.tool_calls, context, self._with.hook)
+        with in_progress(self._with.show_progress, _work(turn, step), _using(reply)):
+            results = await self._with.toolbox.run_all(reply.tool_calls, context, self._with.hook)
         draft = context.draft
         if not reply.tool_calls and reply.content and context.may_speak and log.awaited:
             draft.replies.append(Reply(text=reply.content))
@@ -317,6 +320,16 @@ class TurnRunner:
             sent_at=now,
             searchable=bool(text),
         )
+
+
+def _work(turn: Turn, step: int) -> Work:
+    work_id = f"{turn.id}/{turn.attempt}/{step}"
+    return Work(id=work_id, scope=turn.scope, address=turn.address)
+
+
+def _using(reply: ModelReply) -> str:
+    tools = dict.fromkeys(call.name for call in reply.tool_calls)
+    return notices.USING.format(tools=", ".join(tools)) if tools else ""
 
 
 def _speak_up(next_step: NextStep, log: TurnLog, draft: Draft) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from engine import notices
 from engine.config import DocumentConfig
 from engine.documents import announcement
 from engine.errors import DeliveryDelayed, PersonError, StaleDocument, StoreUnavailable
 from engine.events import whole_characters
-from engine.loading import Loaded, Loader, NewFile, require_size
+from engine.loading import Loaded, Loader, NewFile, Progress, require_size
+from engine.progress import ShowProgress, Work, in_progress, unseen
 from engine.records import Attachment, IncomingEvent, Scope, Upload
 from engine.store import Acceptance, DocumentStore
 
@@ -66,6 +68,7 @@ class Uploads:
         config: Limits of a file.
         now: The clock.
         on_commit: Called when the outbox may have something new.
+        show_progress: Shows how far the reading of a file is.
         first_pause_seconds: Before a platform is asked again; four times as long each time.
     """
 
@@ -78,6 +81,7 @@ class Uploads:
         config: DocumentConfig,
         now: Callable[[], datetime],
         on_commit: Callable[[], None],
+        show_progress: ShowProgress = unseen,
         first_pause_seconds: float = _FIRST_PAUSE_SECONDS,
     ) -> None:
         self._inbox = inbox
@@ -87,6 +91,7 @@ class Uploads:
         self._loader = Loader(store, config, now)
         self._now = now
         self._on_commit = on_commit
+        self._show_progress = show_progress
         self._pause_seconds = first_pause_seconds
         self._slots = asyncio.Semaphore(_FILES_AT_ONCE)
         self._woken: set[str] = set()
@@ -178,15 +183,24 @@ class Uploads:
             raise PersonError(f"I could not get {name}; please send it again.")
         require_size(name, attachment.size_bytes, self._config)
         platform = event.scope.tenant.partition(":")[0]
-        data = await self._fetch(platform, attachment, self._config.max_bytes)
-        file = NewFile(
-            name=name,
-            data=data,
-            author=event.scope.speaker or "",
-            author_name=event.speaker_name,
-            source_key=event.source_key,
-        )
-        return await self._loader.load(event.scope, file)
+        work = _work(upload)
+        with in_progress(self._show_progress, work, notices.READING.format(name=name)):
+            data = await self._fetch(platform, attachment, self._config.max_bytes)
+            file = NewFile(
+                name=name,
+                data=data,
+                author=event.scope.speaker or "",
+                author_name=event.speaker_name,
+                source_key=event.source_key,
+            )
+            return await self._loader.load(event.scope, file, self._page_of(work, name))
+
+    def _page_of(self, work: Work, name: str) -> Progress:
+        def told(page: int, pages: int) -> None:
+            line = notices.READING_PAGE.format(name=name, page=page, pages=pages)
+            self._show_progress(work, line)
+
+        return told
 
     async def _tell(self, upload: Upload, loaded: Loaded) -> None:
         """The agent hears of the file, unless its message was erased while it was read."""
@@ -200,6 +214,11 @@ class Uploads:
     async def _finish(self, upload: Upload, notice: str | None) -> None:
         await self._store.finish_upload(upload, notice, self._now())
         self._on_commit()
+
+
+def _work(upload: Upload) -> Work:
+    work_id = f"{upload.event.event_id}/{upload.number}/{upload.attempt}"
+    return Work(id=work_id, scope=upload.event.scope, address=upload.event.address)
 
 
 def file_name(attachment: Attachment) -> str:

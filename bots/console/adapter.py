@@ -7,6 +7,7 @@ from bots.previews import PreviewPace
 from bots.typed_commands import typed_form
 from engine.delivery import Activity
 from engine.errors import DeliveryDelayed
+from engine.progress import Work
 from engine.records import OutboxItem, Turn
 
 
@@ -75,6 +76,15 @@ class ConsoleAdapter:
     async def withdraw(self, item: OutboxItem) -> None:
         """Take the beginning of a reply away."""
         self._screen.preview("")
+
+    async def show_line(self, work: Work, line: str, shown_in: str | None) -> str:
+        """Show how far the work is, beside the spinner."""
+        self._screen.progress(line)
+        return ""
+
+    async def take_line(self, address: str, shown_in: str) -> None:
+        """Show the plain spinner again."""
+        self._screen.progress("")
 
     async def show_activity(self, turn: Turn, activity: Activity) -> None:
         """A spinner, where there is a terminal."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from engine.turn import TurnResult
 
 
+_THINKING = "thinking"
+
+
 class Screen(Protocol):
     """Where replies and notices appear."""
 
@@ -50,6 +53,10 @@ class Screen(Protocol):
 
     def preview(self, text: str) -> None:
         """Show the beginning of a reply until something else is shown; "" takes it away."""
+        ...
+
+    def progress(self, line: str) -> None:
+        """Show how far work is in the sign of life; "" takes it away."""
         ...
 
 
@@ -90,6 +97,9 @@ class PlainScreen:
 
     def preview(self, text: str) -> None:
         """A pipe gets whole replies."""
+
+    def progress(self, line: str) -> None:
+        """And nothing else."""
 
 
 class JsonScreen(PlainScreen):
@@ -186,11 +196,18 @@ class RichScreen:
     def working(self, active: bool) -> None:
         """A spinner."""
         if active and self._expected and self._status is None:
-            self._status = self._console.status("thinking")
+            self._status = self._console.status(_THINKING)
             self._status.start()
         elif not active and self._status is not None:
             self._status.stop()
             self._status = None
+
+    def progress(self, line: str) -> None:
+        """The spinner's words, in the place of "thinking"."""
+        from rich.status import Status
+
+        if isinstance(self._status, Status):
+            self._status.update(line or _THINKING)
 
     def preview(self, text: str) -> None:
         """The end of what is written, in the place of the spinner; it goes like one."""

@@ -15,7 +15,7 @@ from discord.http import Route
 from yarl import URL
 
 from bots.adapter import CommandRunner, CommandSpec, Inbox
-from bots.discord_bot import previews
+from bots.discord_bot import previews, progress
 from bots.discord_bot.activity import TypingSigns, mark_waiting
 from bots.discord_bot.attachments import fetch_attachment
 from bots.discord_bot.client import MembotClient
@@ -27,6 +27,7 @@ from bots.waiting_marks import WaitingMarks
 from engine.delivery import Activity
 from engine.errors import BadSettings, DeliveryDelayed
 from engine.place_settings import ThreadStore
+from engine.progress import Work
 from engine.records import Attachment, OutboxItem, Turn
 
 _WRONG_TOKEN = "Discord refuses the token in DISCORD_TOKEN; copy the bot token from the portal."  # noqa: S105
@@ -171,6 +172,22 @@ class DiscordAdapter:
             DeliveryDelayed: Discord cannot be asked now.
         """
         await previews.withdraw(self._connected_client(), item)
+
+    async def show_line(self, work: Work, line: str, shown_in: str | None) -> str:
+        """Show how far long work is; the id of the message.
+
+        Raises:
+            DeliveryError: Discord does not take it.
+        """
+        return await progress.show_line(self._connected_client(), work, line, shown_in)
+
+    async def take_line(self, address: str, shown_in: str) -> None:
+        """Take such a line away.
+
+        Raises:
+            DeliveryError: Discord cannot be asked.
+        """
+        await progress.take_line(self._connected_client(), address, shown_in)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
         """Download a file of a message.

@@ -108,9 +108,14 @@ def attached(item: OutboxItem) -> list[discord.File]:
 
 
 def reference_of(item: OutboxItem) -> discord.MessageReference | None:
-    """The message that is answered."""
-    address = json.loads(item.address)
-    if item.kind == "pressure" or "message" not in address:
+    """The message that is answered, but by lines that answer nobody."""
+    return None if item.kind == "pressure" else reply_to(item.address)
+
+
+def reply_to(of: str) -> discord.MessageReference | None:
+    """The message that an address names, where it names one."""
+    address = json.loads(of)
+    if "message" not in address:
         return None
     return discord.MessageReference(
         message_id=int(address["message"]),

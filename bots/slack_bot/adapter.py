@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.adapter import CommandRunner, CommandSpec, Inbox
 from bots.places import Places
 from bots.previews import PreviewPace
+from bots.slack_bot import progress
 from bots.slack_bot.activity import Activity, mark_waiting
 from bots.slack_bot.address import address_from
 from bots.slack_bot.answers import CANCEL, CHOICE, CONFIRM, Answers
@@ -40,6 +41,7 @@ from bots.waiting_marks import WaitingMarks
 from engine.delivery import Activity as Sign
 from engine.errors import BadSettings, MembotError, OperatorError
 from engine.place_settings import ThreadStore
+from engine.progress import Work
 from engine.records import Attachment, OutboxItem, Turn
 
 _EVERYTHING = re.compile(".*")
@@ -181,6 +183,22 @@ class SlackAdapter:
             DeliveryDelayed: Slack cannot be asked now.
         """
         await self._streams.withdraw(item)
+
+    async def show_line(self, work: Work, line: str, shown_in: str | None) -> str:
+        """Show how far long work is; ``channel/ts`` of the message.
+
+        Raises:
+            DeliveryError: Slack does not take it.
+        """
+        return await progress.show_line(self._calls, work, line, shown_in)
+
+    async def take_line(self, address: str, shown_in: str) -> None:
+        """Take such a line away.
+
+        Raises:
+            DeliveryDelayed: Slack cannot be asked now.
+        """
+        await progress.take_line(self._calls, shown_in)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
         """Download a file of a message.

@@ -37,3 +37,9 @@ def address_from(text: str) -> Address:
 def source_key(team: str, channel: str, ts: str) -> str:
     """Key of a message; ``ts`` alone is unique only within its channel."""
     return f"slack:{team}/{channel}/{ts}"
+
+
+def where(reference: str) -> dict[str, str]:
+    """A message of ours by its ``channel/ts``, as Slack's methods name it."""
+    channel, _, ts = reference.partition("/")
+    return {"channel": channel, "ts": ts}

@@ -8,7 +8,7 @@ Source: https://docs.slack.dev/reference/methods/chat.startStream (and appendStr
 from typing import Any
 
 from bots.previews import PreviewPace
-from bots.slack_bot.address import Address, address_from
+from bots.slack_bot.address import Address, address_from, where
 from bots.slack_bot.calls import SlackCalls, SlackRefused
 from bots.slack_bot.recent import Recent
 from bots.slack_bot.render import PART_CHARS, without_pings
@@ -42,7 +42,7 @@ class Streams:
             raise DeliveryRefused("The stream cannot become that text.")
         if words != known:
             more = {"markdown_text": words[len(known) :]}
-            await self._calls.post("chat.appendStream", _where(item.preview_ref) | more)
+            await self._calls.post("chat.appendStream", where(item.preview_ref) | more)
             self._streamed.put(item.id, words)
         return item.preview_ref
 
@@ -76,12 +76,12 @@ class Streams:
         grows = bool(text) and known is not None and text.startswith(known)
         rest = text.removeprefix(known or "") if grows else ""
         more = {"markdown_text": rest} if rest else {}
-        stopped = await self._tried("chat.stopStream", _where(shown_in) | more | mark(item))
+        stopped = await self._tried("chat.stopStream", where(shown_in) | more | mark(item))
         if stopped and grows:
             return shown_in
-        if await self._tried("chat.update", _where(shown_in) | content | mark(item)):
+        if await self._tried("chat.update", where(shown_in) | content | mark(item)):
             return shown_in
-        await self._tried("chat.delete", _where(shown_in))
+        await self._tried("chat.delete", where(shown_in))
         return None
 
     async def withdraw(self, item: OutboxItem) -> None:
@@ -92,8 +92,8 @@ class Streams:
         """
         shown_in = item.preview_ref or await self._lost(item)
         if shown_in:
-            await self._tried("chat.stopStream", _where(shown_in))
-            await self._tried("chat.delete", _where(shown_in))
+            await self._tried("chat.stopStream", where(shown_in))
+            await self._tried("chat.delete", where(shown_in))
 
     async def _tried(self, method: str, body: dict[str, Any]) -> bool:
         try:
@@ -105,8 +105,9 @@ class Streams:
     async def _lost(self, item: OutboxItem) -> str | None:
         """A stream whose ``ts`` was not noted: ours, later than the question, without our mark."""
         address = address_from(item.address)
-        where = {"channel": address.channel, "ts": address.thread_ts, "oldest": address.message_ts}
-        query = where | {"limit": _LOOKED_AT, "include_all_metadata": "true"}
+        thread = {"channel": address.channel, "ts": address.thread_ts}
+        since = {"oldest": address.message_ts}
+        query = thread | since | {"limit": _LOOKED_AT, "include_all_metadata": "true"}
         try:
             identity = await self._calls.read("auth.test", {})
             answer = await self._calls.read("conversations.replies", query)
@@ -124,11 +125,6 @@ def mark(item: OutboxItem, number: int = 0) -> dict[str, Any]:
     """The metadata by which a part of a reply is known again."""
     payload = {"nonce": item.nonce, "part": number}
     return {"metadata": {"event_type": EVENT_TYPE, "event_payload": payload}}
-
-
-def _where(reference: str) -> dict[str, Any]:
-    channel, _, ts = reference.partition("/")
-    return {"channel": channel, "ts": ts}
 
 
 def _whole_words(text: str) -> str:

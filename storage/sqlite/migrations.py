@@ -17,6 +17,7 @@ from storage.sqlite.tables import (
     MEMORY_AGENT,
     OUTBOX_CHOICES,
     PREVIEWS,
+    SHOWN_LINES,
     TABLES,
     TIMED_EVENTS,
 )
@@ -130,6 +131,13 @@ def first_meetings(db: sqlite_utils.Database) -> None:
 def closures(db: sqlite_utils.Database) -> None:
     """Places that are gone."""
     for statement in CLOSURES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def shown_lines(db: sqlite_utils.Database) -> None:
+    """Where lines about long work stand."""
+    for statement in SHOWN_LINES:
         db.conn.execute(statement)
 
 

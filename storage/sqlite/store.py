@@ -23,6 +23,7 @@ from storage.sqlite.loading import Loading
 from storage.sqlite.operating import Operating
 from storage.sqlite.placing import Placing
 from storage.sqlite.previews import Previewing
+from storage.sqlite.progressing import Progressing
 from storage.sqlite.reading import Memories
 from storage.sqlite.recall_index import RecallIndex
 from storage.sqlite.receipting import Receipting
@@ -56,6 +57,7 @@ class SqliteStore(
     Receipting,
     Wishing,
     Closing,
+    Progressing,
 ):
     """Everything the bot remembers, in one file; made by `open`."""
 

@@ -10,6 +10,7 @@ __all__ = [
     "MEMORY_AGENT",
     "OUTBOX_CHOICES",
     "PREVIEWS",
+    "SHOWN_LINES",
     "TABLES",
     "TIMED_EVENTS",
 ]
@@ -330,4 +331,13 @@ OUTBOX_CHOICES = ("ALTER TABLE outbox ADD COLUMN choices TEXT NOT NULL DEFAULT '
 PREVIEWS = (
     "ALTER TABLE outbox ADD COLUMN preview_ref TEXT",
     "CREATE INDEX outbox_previews ON outbox (platform) WHERE state = 'preview'",
+)
+
+SHOWN_LINES = (
+    """CREATE TABLE shown_lines (
+        work_id TEXT PRIMARY KEY,
+        platform TEXT NOT NULL,
+        address TEXT NOT NULL,
+        reference TEXT NOT NULL
+    ) WITHOUT ROWID""",
 )

@@ -45,6 +45,7 @@ class Desk:
     def __init__(self, rig):
         self.rig = rig
         self.shelf = Shelf()
+        self.lines = []
         self.open()
 
     def open(self, **limits):
@@ -55,6 +56,7 @@ class Desk:
             config=DocumentConfig(**limits),
             now=self.rig.clock,
             on_commit=self.rig._committed,
+            show_progress=lambda work, line: self.lines.append(line),
             first_pause_seconds=0,
         )
 
@@ -110,6 +112,12 @@ class TestAFileInAMessage:
         hits = results_in(rig.model.requests[2])[-1]["message"]
         assert '"where": "book.pdf, page 2"' in hits
         assert '"who": "Ada"' in hits
+
+    async def test_says_how_far_the_reading_is_and_when_it_is_over(self, rig, desk):
+        rig.script(call("send_message", message="One"), call("send_message", message="Two"))
+        await desk.send(desk.shelf.keep("book.pdf", pdf("one", "two")))
+        await desk.read()
+        assert desk.lines == ["reading book.pdf", "reading book.pdf, page 2 of 2", ""]
 
     async def test_is_answered_to_the_person_who_sent_it(self, rig, desk):
         rig.script(

@@ -8,6 +8,7 @@ import pytest
 
 from engine.choices import Choice
 from engine.errors import DeliveryDelayed, DeliveryRefused
+from engine.progress import Work
 from tests.bots.discord.doubles import item_for, make_adapter, make_item, make_turn, scope_for
 
 
@@ -125,6 +126,39 @@ class TestPings:
 
     async def test_a_split_reply_does_not_even_spell_a_mass_ping(self, adapter):
         assert "@everyone" not in "".join(adapter.split("Hi @everyone, <@&12>!"))
+
+
+class TestALineAboutLongWork:
+    def work(self, event):
+        return Work(id="w", scope=event.scope, address=event.address)
+
+    @pytest.mark.behaviour("how.progress", "discord")
+    async def test_is_one_quiet_message_that_changes_and_goes(
+        self, simcord_env, general, ada, me, inbox, adapter
+    ):
+        asked = await ada.send(general, f"{me} read this")
+        work = self.work(inbox.events[0])
+        shown_in = await adapter.show_line(work, "reading my_book_.pdf @everyone", None)
+        line = general.last_message
+        assert (line.content, str(line.id)) == (
+            "-# \u23f3 reading my\\_book\\_.pdf @everyone",
+            shown_in,
+        )
+        assert line.reference.message_id == asked.id
+        assert posted(simcord_env)[-1]["allowed_mentions"] == {"parse": []}
+        assert line.flags.silent
+        assert await adapter.show_line(work, "page 2", shown_in) == shown_in
+        assert general.last_message.content == "-# \u23f3 page 2"
+        await adapter.take_line(work.address, shown_in)
+        assert general.last_message.id == asked.id
+        await adapter.take_line(work.address, shown_in)
+
+    async def test_waits_for_a_connection(self, general, ada, me, inbox, adapter):
+        await ada.send(general, f"{me} read this")
+        work = self.work(inbox.events[0])
+        adapter._client = None
+        with pytest.raises(DeliveryDelayed):
+            await adapter.take_line(work.address, "5")
 
 
 class TestNonces:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.choices import Choice
 from engine.errors import DeliveryDelayed, DeliveryRefused
+from engine.progress import Work
 from tests.bots.slack.conftest import a_turn, an_item
 from tests.fixtures.slack_server import APP_TOKEN, BOT_USER, TEAM, Fault
 
@@ -65,6 +66,33 @@ class TestSending:
         await bot.adapter.send(an_item(event), "hi", 0)
         await bot.adapter.close()
         assert len(slack.posted) == 1
+
+
+class TestALineAboutLongWork:
+    def work(self, event):
+        return Work(id="w", scope=event.scope, address=event.address)
+
+    @pytest.mark.behaviour("how.progress", "slack")
+    async def test_is_one_message_of_the_thread_that_changes_and_goes(self, bot, slack, room_event):
+        work = self.work(room_event)
+        shown_in = await bot.adapter.show_line(work, "reading <!here> & b.pdf", None)
+        [post] = slack.posted
+        assert post["text"] == "\u23f3 reading &lt;\u200b!here&gt; &amp; b.pdf"
+        assert post["thread_ts"] == json.loads(room_event.address)["message_ts"]
+        assert (post["mrkdwn"], post["unfurl_links"]) == (False, False)
+        assert await bot.adapter.show_line(work, "page 2", shown_in) == shown_in
+        assert slack.shown["C1", post["ts"]]["text"] == "\u23f3 page 2"
+        await bot.adapter.take_line(work.address, shown_in)
+        assert ("C1", post["ts"]) not in slack.shown
+        await bot.adapter.take_line(work.address, shown_in)
+
+    async def test_is_not_taken_for_the_beginning_of_a_reply(self, make_bot, bot, room_event):
+        await bot.adapter.show_line(self.work(room_event), "reading", None)
+        other = make_bot()
+        item = replace(an_item(room_event), preview_ref="")
+        await other.adapter.send(item, "the reply", 0)
+        await other.adapter.close()
+        assert [post.get("text") for post in bot.slack.posted] == ["\u23f3 reading", None]
 
 
 class TestChoices:
