@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bots.adapter import Choice, CommandAnswer, CommandRequest
 from bots.command_table import COMMANDS
+from bots.failures import sentence_of
 from bots.rights import Rights
 from bots.suggesting import Suggesting
 from bots.texts import text
@@ -63,6 +64,8 @@ class Commands:
             return await self.carry_out(request)
         except MembotError as problem:
             return CommandAnswer(text=problem.sentence)
+        except Exception as error:  # noqa: BLE001 - the last handler of commands
+            return CommandAnswer(text=sentence_of(error, request.locale))
 
     async def carry_out(self, request: CommandRequest) -> CommandAnswer:
         """Carry out a command.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bots.failures import without_words
 from bots.previews import Previewing, Previews
 from engine.choices import Choice
 from engine.delivery import Delivery
@@ -154,7 +155,7 @@ class OutboxSender:
             log.error(
                 "A reply could not be sent and will be tried again",
                 extra={"action": "delivery.failed", "item_id": item.id},
-                exc_info=None if isinstance(problem, MembotError) else _without_text(problem),
+                exc_info=None if isinstance(problem, MembotError) else without_words(problem),
             )
             await asyncio.sleep(self._pacing.trouble_seconds)
         del self._sending[item.place]
@@ -235,8 +236,3 @@ class OutboxSender:
                 parts=parts,
             )
         )
-
-
-def _without_text(problem: BaseException) -> BaseException:
-    """The place of a failure without its words, which may quote a message."""
-    return RuntimeError(type(problem).__name__).with_traceback(problem.__traceback__)

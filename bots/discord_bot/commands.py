@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 
 from bots.adapter import CommandSpec
+from bots.failures import sentence_of
 from bots.texts import summary
 from engine.errors import MembotError
 
@@ -16,7 +17,6 @@ _log = logging.getLogger(__name__)
 _HELP_CHARS = 100
 _MOST_VALUES = 25  # Discord's limit
 _FILE_OPTION = "file"
-_SORRY = "That did not work. Whoever runs the bot finds the reason in its log."
 _ANYWHERE = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
 _OURS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
 _EVERY_INSTALL = app_commands.AppInstallationType(guild=True, user=True)
@@ -104,8 +104,10 @@ class CommandMenu(app_commands.CommandTree[discord.Client]):
     ) -> None:
         """One plain sentence for the person; for the log a name, never what people wrote."""
         cause = getattr(error, "original", error)
-        _log.error("Command failed: %s", type(cause).__name__, extra={"action": "discord.command"})
-        sentence = cause.sentence if isinstance(cause, MembotError) else _SORRY
+        if isinstance(cause, MembotError):
+            sentence = cause.sentence
+        else:
+            sentence = sentence_of(cause, interaction.locale.value)
         try:
             if interaction.response.is_done():
                 await interaction.followup.send(sentence, ephemeral=True)

@@ -16,6 +16,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.adapter import CommandRunner, CommandSpec, Inbox
+from bots.failures import without_words
 from bots.places import Places
 from bots.previews import PreviewPace
 from bots.slack_bot import progress
@@ -31,7 +32,7 @@ from bots.slack_bot.forms import FORM
 from bots.slack_bot.identity import Identity, identify
 from bots.slack_bot.inbound import Inbound
 from bots.slack_bot.outbound import Outbound
-from bots.slack_bot.quiet import library_logger, without_words
+from bots.slack_bot.quiet import library_logger
 from bots.slack_bot.render import reply_parts
 from bots.slack_bot.socket_mode import SocketMode
 from bots.slack_bot.stop import StopSigns

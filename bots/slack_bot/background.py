@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from bots.slack_bot.quiet import without_words
+from bots.failures import without_words
 
 _GRACE_SECONDS = 5.0
 _log = logging.getLogger(__name__)

@@ -31,8 +31,3 @@ def library_logger() -> logging.Logger:
     # An own level, because the libraries compare `logger.level` and print bodies below INFO.
     logger.setLevel(logging.ERROR)
     return logger
-
-
-def without_words(error: BaseException) -> BaseException:
-    """An error as kind and place, for a log: its own words may quote a message."""
-    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)

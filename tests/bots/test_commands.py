@@ -215,6 +215,20 @@ class TestRights:
         operator = Desk(desk.memory, admins=frozenset({"discord:111/333"}))
         assert (await operator.run("agent reset", where, **request)).confirm
 
+    @pytest.mark.behaviour("how.errors", "discord", "slack", "terminal")
+    async def test_what_nobody_foresaw_is_a_sentence_with_an_id_that_is_in_the_log(
+        self, desk, caplog
+    ):
+        async def broken(scope):
+            raise ValueError("aubergine"[::-1])
+
+        desk.memory.store.counts = broken
+        said = (await desk.run("memory show", ROOM_ADA)).text
+        error_id = said.removesuffix(".").split()[-1]
+        assert said.startswith("That did not work.")
+        assert error_id in caplog.text
+        assert "enigrebua" not in caplog.text
+
     async def test_an_unknown_command_is_one_sentence(self, desk):
         assert "no such command" in (await desk.run("memory dance")).text
 
