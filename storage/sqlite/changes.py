@@ -16,10 +16,11 @@ _EDITED = "message_edited"
 
 
 def find(connection: sqlite3.Connection, tenant: str, source_key: str) -> Message | None:
-    """What a person of a tenant said, by its platform's key, whichever agent remembers it."""
+    """What a person of a tenant said, or its agents heard, by its platform's key."""
     row = connection.execute(
         "SELECT * FROM messages WHERE source_key = :key AND kind <> :edited "
-        "AND substr(author, 1, length(:tenant) + 1) = :tenant || '/' ORDER BY seq LIMIT 1",
+        "AND (tenant = :tenant OR substr(author, 1, length(:tenant) + 1) = :tenant || '/') "
+        "ORDER BY seq LIMIT 1",
         {"key": source_key, "tenant": tenant, "edited": _EDITED},
     ).fetchone()
     if row is None:

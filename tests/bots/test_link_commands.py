@@ -82,6 +82,23 @@ class TestLinking:
         assert found.scope.agent_id == "discord:*/user/7"
         assert await linked.memory.store.find_message("slack:T2", turn.source_key) is None
 
+    async def test_a_command_finds_them_too(self, linked):
+        await linked.link()
+        turn = await linked.say(HERE, "I like white tea")
+        tenant = linked.desk.places.scope_of(HERE).tenant
+        found = await linked.memory.store.find_message(tenant, turn.source_key)
+        assert (found.text, found.author) == ("I like white tea", "slack:T1/U2")
+
+    @pytest.mark.behaviour("when.stop-reaction", "discord", "slack")
+    async def test_a_stop_sign_finds_the_turn_in_the_shared_memory(self, linked):
+        await linked.link()
+        store, now = linked.memory.store, linked.memory.clock()
+        turn = await linked.memory.accept(linked.desk.places.scope_of(HERE), "long work")
+        for tenant, actor in (("slack:T1", "slack:T1/U3"), ("slack:T2", HERE.principal)):
+            assert await store.cancel_asked(tenant, turn.source_key, actor, "", now) is None
+        stopped = await store.cancel_asked("slack:T1", turn.source_key, HERE.principal, "", now)
+        assert stopped.id == turn.id
+
     async def test_it_outlives_the_process(self, linked):
         await linked.link()
         again = PlaceDesk(linked.memory.store, linked.memory.clock)
