@@ -84,6 +84,7 @@ class CommandRequest:
         locale: The actor's, as the platform has it.
         message: The one in whose menu it was chosen.
         roles: Ids of the actor's roles, where the platform has such.
+        outsider: Whether guests or people of another organisation wrote it or read along.
     """
 
     command: str
@@ -99,6 +100,7 @@ class CommandRequest:
     locale: str = "en"
     message: PointedMessage | None = None
     roles: tuple[str, ...] = ()
+    outsider: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

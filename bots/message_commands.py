@@ -21,7 +21,7 @@ class MessageCommands:
     Args:
         store: The memory.
         inbox: Forgets a message with all that came of it.
-        rights: Who may forget what others said.
+        rights: Who may forget what others said, and where is learned.
         now: The clock.
     """
 
@@ -31,6 +31,7 @@ class MessageCommands:
         self._store = store
         self._inbox = inbox
         self._rights = rights
+        self._places = rights.allowances.places
         self._now = now
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -62,6 +63,9 @@ class MessageCommands:
         )
 
     async def _check_wishes(self, request: CommandRequest, said: PointedMessage) -> None:
+        origin = request.origin
+        if origin and not self._places.learns(origin, outsider=request.outsider):
+            raise NotAllowed(text(request.locale, "remember.closed"))
         if await self._store.is_off_record(request.scope):
             raise BadRequest(text(request.locale, "remember.off_the_record"))
         if said.author and await self._store.wish_of(said.author):

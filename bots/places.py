@@ -87,8 +87,13 @@ class Places:
     def scope_of(self, origin: Origin) -> Scope:
         """Whose memory an event from there reaches."""
         rules = self.rules_for(origin)
+        if origin.confined and self._is_mapped_by_name(origin.place):
+            origin = replace(origin, confined=False)
         brain = self._brains.get(origin.principal) if rules.mapping == "personal" else None
         return scope_of(origin, rules, brain or self._links.get(origin.principal))
+
+    def _is_mapped_by_name(self, place: str) -> bool:
+        return any(place in known.get("mapping", {}) for known in (self._set, self._configured))
 
     def other_keys(self, origin: Origin) -> list[str]:
         """Agents that other presets would give the place; what they remember is kept apart."""
@@ -116,10 +121,24 @@ class Places:
         found = {name: self.value(name, agent_id) for name in self._set if name.startswith(_BLOCK)}
         return {name.removeprefix(_BLOCK): text for name, text in found.items() if text}
 
-    def arrived(self, event: IncomingEvent, origin: Origin) -> IncomingEvent:
+    def arrived(
+        self, event: IncomingEvent, origin: Origin, *, outsider: bool = False
+    ) -> IncomingEvent:
         """An event with what is set for the place where it comes from."""
-        learns = event.learns and self.rules_for(origin).learning == "on"
+        learns = self.learns(origin, outsider=outsider)
         return replace(event, meets=origin.place, learns=learns)
+
+    def learns(self, origin: Origin, *, outsider: bool) -> bool:
+        """Whether memory may be made of what is said there.
+
+        Args:
+            origin: Where; what is said in direct messages is always the person's own.
+            outsider: Whether guests or people of another organisation say it or read along.
+        """
+        rules = self.rules_for(origin)
+        shut = outsider and rules.outsiders != "learn"
+        in_room = origin.room is not None and (shut or rules.mode == "off")
+        return rules.learning == "on" and not in_room
 
     def value(self, name: str, place: str) -> str | None:
         """What is set under a name for a place, in chat or else in the file; None for nothing."""

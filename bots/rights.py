@@ -7,6 +7,7 @@ from bots.allowances import Allowances
 from engine.rights import is_admin
 
 _OWN = ("help", "memory ")
+_TEACHES = "memory remember"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Rights:
 
     def is_shut_out(self, request: CommandRequest) -> bool:
         """Whether an admin keeps the actor out; what is theirs stays in their hands even then."""
-        if request.command.startswith(_OWN) or self.is_admin(request):
+        own = request.command.startswith(_OWN) and request.command != _TEACHES
+        if own or self.is_admin(request):
             return False
         return self.allowances.shut_out(request.actor, request.roles)

@@ -31,7 +31,8 @@ class Origin:
         room: Channel id; for a thread that of its parent; None in a direct message.
         thread: Thread id, or None.
         user: Id of who speaks.
-        confined: Whether the room is for a few, such as a group DM, and never shares a memory.
+        confined: Whether others than all of the team read there, as in a private channel or a
+            group DM; it shares no memory with other rooms unless it is mapped by its own name.
     """
 
     platform: Literal["discord", "slack", "console"]

@@ -30,12 +30,14 @@ class Place:
         room: The channel; of a thread its parent; None in a direct message.
         thread: The thread, if it is one.
         name: As people call it.
+        confined: Whether not everybody in the guild may read there.
     """
 
     guild: int | None = None
     room: int | None = None
     thread: int | None = None
     name: str = "a direct message"
+    confined: bool = False
 
     def origin(self, user_id: int) -> Origin:
         """For ``routing``: whose memory this is about."""
@@ -45,15 +47,26 @@ class Place:
             user=str(user_id),
             room=None if self.room is None else str(self.room),
             thread=None if self.thread is None else str(self.thread),
+            confined=self.confined,
         )
 
 
 def place_in_guild(guild_id: int, channel: discord.Thread | discord.abc.GuildChannel) -> Place:
     """The place that a channel or thread of a guild is; a thread belongs to its parent."""
-    name = clean_name(channel.name)
+    name, confined = clean_name(channel.name), _is_for_few(channel)
     if isinstance(channel, discord.Thread):
-        return Place(guild=guild_id, room=channel.parent_id, thread=channel.id, name=name)
-    return Place(guild=guild_id, room=channel.id, name=f"#{name}")
+        room, thread = channel.parent_id, channel.id
+        return Place(guild=guild_id, room=room, thread=thread, name=name, confined=confined)
+    return Place(guild=guild_id, room=channel.id, name=f"#{name}", confined=confined)
+
+
+def _is_for_few(channel: discord.Thread | discord.abc.GuildChannel) -> bool:
+    """Whether not everybody in the guild may read a channel or thread; in doubt, yes."""
+    if isinstance(channel, discord.Thread):
+        parent = channel.parent
+        return channel.is_private() or parent is None or _is_for_few(parent)
+    everyone = channel.guild.get_role(channel.guild.id)
+    return everyone is None or not channel.permissions_for(everyone).view_channel
 
 
 def tenant_of(guild_id: int | None) -> str:

@@ -41,7 +41,8 @@ class TypedWords:
         self, message: discord.Message, place: Place, parsed: Parsed, locale: str
     ) -> CommandRequest:
         author = message.author
-        scope = self._places.scope_of(place.origin(author.id))
+        origin = place.origin(author.id)
+        scope = self._places.scope_of(origin)
         file = None
         if parsed.spec.takes_file and message.attachments:
             file = await attached_file(message.attachments[0])
@@ -49,6 +50,7 @@ class TypedWords:
             command=parsed.spec.words,
             arguments=parsed.arguments,
             scope=scope,
+            origin=origin,
             actor=scope.speaker or "",
             actor_name=clean_name(author.display_name),
             platform_admin=isinstance(author, discord.Member)

@@ -117,7 +117,8 @@ class Commands:
 
     async def _run_pointed(self, asker: Asker, command: str, message: Mapping[str, Any]) -> None:
         user, said = str(message.get("user") or ""), str(message.get("text") or "")
-        names = await self._surface.directory.names([user, *people_in(said)])
+        directory = self._surface.directory
+        names = await directory.names([user, *people_in(said)])
         pointed = PointedMessage(
             source_key=source_key(asker.team, asker.channel, message["ts"]),
             author=None if message.get("bot_id") else principal_key("slack", asker.team, user),
@@ -126,7 +127,10 @@ class Commands:
             sent_at=datetime.fromtimestamp(float(message["ts"]), UTC),
         )
         request = await self._request(asker, command, {}, confirmed=False)
-        await self._answer(asker, replace(request, message=pointed))
+        outsider = request.outsider or (
+            not message.get("bot_id") and await directory.is_guest(user)
+        )
+        await self._answer(asker, replace(request, message=pointed, outsider=outsider))
 
     def _start(self, asker: Asker, work: Coroutine[Any, Any, None]) -> None:
         def failed(error_id: str) -> Coroutine[Any, Any, None]:
@@ -237,6 +241,7 @@ class Commands:
             room=asker.room,
             thread=asker.thread,
         )
+        origin = await self._surface.directory.located(origin, self._surface.places)
         return CommandRequest(
             command=command,
             arguments=arguments,
@@ -244,11 +249,17 @@ class Commands:
             origin=origin,
             actor=principal_key("slack", asker.team, asker.user),
             actor_name=await self._surface.directory.name(asker.user),
-            platform_admin=await self._surface.directory.is_admin(asker.user),
+            platform_admin=await self._surface.directory.is_admin(asker.user, asker.team),
             confirmed=confirmed,
             site=self._surface.calls.site,
             locale=await self._surface.directory.locale(asker.user),
+            outsider=await self._is_outsider(asker),
         )
+
+    async def _is_outsider(self, asker: Asker) -> bool:
+        directory = self._surface.directory
+        elsewhere = asker.room is not None and await directory.is_outside(asker.room)
+        return elsewhere or await directory.is_guest(asker.user)
 
     def _takes_file(self, command: str) -> bool:
         return any(spec.takes_file for spec in self._surface.table if spec.words == command)

@@ -89,7 +89,7 @@ class Inbound:
         names, place_name = await asyncio.gather(
             self._directory.names([message.user, *people]), self._place_name(message)
         )
-        origin = message.origin
+        origin = await self._directory.located(message.origin, self._places)
         if not message.direct and self._places.rules_for(origin).mode == "thread":
             origin = replace(origin, thread=message.root)
         scope = self._places.scope_of(origin)
@@ -106,16 +106,10 @@ class Inbound:
             mentions=tuple(principal_key("slack", message.team, user) for user in people),
             attachments=message.attachments,
             timezone=await self._directory.timezone(message.user),
-            learns=await self._learns(message),
             quote=await self._quote(message) if text != message.text.strip() else None,
         )
-        return self._places.arrived(event, message.origin)
-
-    async def _learns(self, message: SlackMessage) -> bool:
-        """Whether memory may be made of it: in rooms not of guests, until an admin allows it."""
-        if message.direct or self._places.rules_for(message.origin).outsiders == "learn":
-            return True
-        return not message.outside and not await self._directory.is_guest(message.user)
+        outsider = message.outside or await self._directory.is_guest(message.user)
+        return self._places.arrived(event, message.origin, outsider=outsider)
 
     async def _quote(self, message: SlackMessage) -> Quote | None:
         """What a thread hangs on, when the bot is called into it by its name."""

@@ -27,7 +27,7 @@ class StopSigns:
         event = body["event"]
         session = (str(event["channel"]), str(event.get("thread_ts") or ""))
         possible = map(self._places.scope_of, _possible(body, session, me))
-        scopes = self._activity.scopes(session) or possible
+        scopes = self._activity.scopes(session) or dict.fromkeys(possible)
         for scope in scopes:
             await self._inbox.stop(scope, notices.STOPPED)
         await self._activity.leave(session)
@@ -56,6 +56,8 @@ def _possible(body: Mapping[str, Any], session: tuple[str, str], me: Identity) -
             user=str(body["event"].get("user") or ""),
             room=None if direct else channel,
             thread=place or None,
+            confined=confined,
         )
         for place in places
+        for confined in (False, True)
     ]

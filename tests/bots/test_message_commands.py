@@ -5,8 +5,12 @@ from dataclasses import replace
 import pytest
 
 from bots.adapter import CommandRequest, PointedMessage
+from bots.allowances import Allowances, Configured
 from bots.command_families import build_commands
 from bots.conversation_commands import StatusInfo
+from bots.places import Places
+from bots.routing import Origin
+from engine.place_settings import PlaceSetting
 from engine.records import ArchivalSearch
 from tests.engine.builders import room_scope
 from tests.engine.conftest import rig as rig  # noqa: PLC0414 - the fixture
@@ -25,12 +29,14 @@ class Desk:
 
     def __init__(self, rig):
         self.rig = rig
+        self.allowances = Allowances(Places(), Configured())
         self.commands = build_commands(
             store=rig.store,
             inbox=rig.dispatcher,
             admins=frozenset({"console:local/root"}),
             now=rig.clock,
             info=INFO,
+            allowances=self.allowances,
         )
         self.pointed = PointedMessage(
             source_key="console:room/77",
@@ -89,6 +95,35 @@ class TestRememberThis:
     async def test_keeps_nothing_off_the_record(self, desk):
         await desk.rig.store.go_off_record(ADA, desk.rig.clock())
         assert "off the record" in await desk.remember()
+        assert await desk.notes() == []
+
+    async def test_keeps_nothing_where_nothing_is_learned(self, desk):
+        origin = Origin(platform="console", team="local", user="ada", room="r")
+        assert "keep that as a note" in await desk.remember(origin=origin)
+        closed = PlaceSetting(
+            place=origin.place, name="learning", value="off", actor=None, at=desk.rig.clock()
+        )
+        desk.allowances.places.follow(closed)
+        assert "learn nothing here" in await desk.remember(origin=origin)
+        typed = await desk.give("remember", origin=origin, arguments={"text": "The door code"})
+        assert "learn nothing here" in typed.text
+        assert len(await desk.notes()) == 1
+
+    async def test_keeps_nothing_of_outsiders(self, desk):
+        origin = Origin(platform="console", team="local", user="ada", room="r")
+        assert "learn nothing here" in await desk.remember(origin=origin, outsider=True)
+        assert await desk.notes() == []
+
+    async def test_keeps_nothing_for_who_is_shut_out(self, desk):
+        shut = PlaceSetting(
+            place="console:local/user/ada",
+            name="access",
+            value="deny",
+            actor=None,
+            at=desk.rig.clock(),
+        )
+        desk.allowances.places.follow(shut)
+        assert "shut you out" in await desk.remember()
         assert await desk.notes() == []
 
     async def test_of_a_picture_says_that_there_is_no_text(self, desk):

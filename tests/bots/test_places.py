@@ -95,7 +95,7 @@ class TestPresets:
         elsewhere = Origin(platform="slack", team="T2", user="U2", room="C1")
         assert where.scope_of(elsewhere).agent_id == "slack:T2/workspace"
 
-    def test_single_leaves_a_group_message_its_own_memory(self):
+    def test_single_leaves_what_not_everybody_reads_its_own_memory(self):
         scope = places("single").scope_of(channel(confined=True))
         assert scope.agent_id == "slack:T1/channel/C1"
 
@@ -175,8 +175,31 @@ class TestSettings:
             (kept,) = await memory.store.place_settings()
         assert (kept.value, kept.actor) == ("off", None)
 
+    @pytest.mark.behaviour("who.preset-single", "slack", "discord")
+    async def test_a_confined_place_shares_its_memory_only_when_it_is_mapped_by_name(self):
+        private = channel(confined=True)
+        where = places("single", ("slack:T1/*", "mapping", "single"))
+        assert where.scope_of(private).agent_id == private.place
+        assert where.scope_of(channel("C2")).agent_id == "slack:T1/workspace"
+        where.follow(setting("single"))
+        assert where.scope_of(private).agent_id == "slack:T1/workspace"
+        assert where.scope_of(channel("C2", confined=True)).agent_id == "slack:T1/channel/C2"
+        by_name = places("team", ("slack:T1/channel/C1", "mapping", "single"))
+        assert by_name.scope_of(private).agent_id == "slack:T1/workspace"
+
 
 class TestLearning:
+    def test_is_not_from_outsiders_nor_where_the_bot_is_silent(self):
+        where = places("team", ("slack:T1/channel/C2", "outsiders", "learn"))
+        where.follow(setting("off", "slack:T1/*", "mode"))
+        where.follow(setting("mention", "slack:T1/channel/C2", "mode"))
+        where.follow(setting("mention", "slack:T1/channel/C3", "mode"))
+        assert where.learns(channel("C3"), outsider=False)
+        assert not where.learns(channel("C3"), outsider=True)
+        assert where.learns(channel("C2"), outsider=True)
+        assert not where.learns(channel("C4"), outsider=False)
+        assert where.learns(direct(), outsider=True)
+
     async def test_is_off_where_an_admin_chose_answers_only(self):
         where = places()
         await where.load(Kept([setting("off", name="learning")]))

@@ -2,6 +2,7 @@
 
 import json
 
+import discord
 import pytest
 
 from bots.places import Places
@@ -71,6 +72,36 @@ class TestOff:
         await ada.send(general, f"{me} hello")
         await ada.send_dm("hello")
         assert [event.scope.audience for event in inbox.events] == ["private"]
+
+
+class TestSingle:
+    """One memory for a server: of what everybody there may read, and of nothing else."""
+
+    @pytest.fixture
+    def private(self, simcord_env, guild):
+        hidden = discord.PermissionOverwrite(view_channel=False)
+        seen = discord.PermissionOverwrite(view_channel=True)
+        overwrites = {guild.default_role: hidden, simcord_env.bot.user: seen}
+        return guild.create_text_channel("private", overwrites=overwrites)
+
+    @pytest.fixture
+    def grace(self, simcord_env, guild):
+        everything = discord.Permissions(administrator=True)
+        role = guild.create_role("Mods", permissions=everything)
+        return guild.add_member(simcord_env.create_user("grace"), roles=[role])
+
+    @pytest.mark.parametrize("adapter", [("mapping", "single")], indirect=True)
+    @pytest.mark.behaviour("who.preset-single", "discord")
+    async def test_a_private_channel_keeps_its_own(self, guild, private, grace, me, inbox, runner):
+        general = guild.create_text_channel("general")
+        for place in (general, private):
+            await grace.send(place, f"{me} hello")
+            await grace.send(place, f"{me} !memory show")
+            await grace.slash(place, "memory show")
+        shared, own = f"discord:{guild.id}/workspace", f"discord:{guild.id}/channel/{private.id}"
+        assert [event.scope.agent_id for event in inbox.events] == [shared, own]
+        agents = [request.scope.agent_id for request in runner.requests]
+        assert agents == [shared, shared, own, own]
 
 
 class TestRestart:

@@ -29,6 +29,7 @@ class TestWords:
     ):
         await ada.send(general, f"{me} !memory show")
         assert runner.requests[0].scope.agent_id == f"discord:{guild.id}/channel/{general.id}"
+        assert runner.requests[0].origin.place == f"discord:{guild.id}/channel/{general.id}"
         assert ada.user.dm_channel.last_message.content == "Your secret."
         assert general.last_message.content.endswith("!memory show")
 

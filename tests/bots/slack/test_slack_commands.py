@@ -445,6 +445,45 @@ class TestAdmins:
         await slash(bot, "status", user_id="UADMIN")
         assert bot.runner.requests[0].platform_admin is False
 
+    async def test_of_another_workspace_are_none_here(self, bot, slack):
+        slack.users["UADMIN"]["team_id"] = "T2"
+        await slash(bot, "status", user_id="UADMIN")
+        slack.users["UADMIN"] |= {"id": "UADMIN", "enterprise_user": {"teams": ["T1", "T2"]}}
+        bot.clock.at = bot.clock.at.replace(minute=2)
+        await slash(bot, "status", user_id="UADMIN")
+        assert [request.platform_admin for request in bot.runner.requests] == [False, True]
+
+
+class TestOutsiders:
+    """Whose words are not learned from unless an admin allows it; the command layer asks."""
+
+    async def outsider(self, bot, slack, *, said_by="U2"):
+        said = slack.message("The code is 4711.", user=said_by, **ROOM)
+        await bot.take(slack.shortcut("memory remember", said), "interactive")
+        await slack.until(lambda: slack.responses)
+        await slash(bot, "memory show")
+        return [request.outsider for request in bot.runner.requests]
+
+    async def test_are_no_members(self, bot, slack):
+        assert await self.outsider(bot, slack) == [False, False]
+
+    @pytest.mark.behaviour("who.outsiders", "slack")
+    async def test_are_guests_whether_they_ask_or_are_quoted(self, bot, slack):
+        slack.users["U2"]["is_restricted"] = True
+        assert await self.outsider(bot, slack) == [True, False]
+        slack.users["U3"] = {"id": "U3", "name": "eve", "is_ultra_restricted": True}
+        await slash(bot, "memory show", user_id="U3")
+        assert bot.runner.requests[-1].outsider
+
+    @pytest.mark.behaviour("who.outsiders", "slack")
+    async def test_are_all_who_are_in_a_channel_shared_with_others(self, bot, slack):
+        slack.channels["C1"]["is_ext_shared"] = True
+        assert await self.outsider(bot, slack) == [True, True]
+
+    async def test_are_all_who_are_where_slack_does_not_say(self, bot, slack):
+        del slack.channels["C1"]
+        assert await self.outsider(bot, slack) == [True, True]
+
 
 class TestButtonsOnTheWire:
     async def test_carry_the_request_and_nothing_secret(self, bot):

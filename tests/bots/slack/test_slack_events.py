@@ -219,6 +219,48 @@ class TestOutsiders:
             assert await self.learns(bot, slack, {"is_ext_shared_channel": True})
 
 
+class TestSingle:
+    """One memory for a workspace: of what everybody there may read, and of nothing else."""
+
+    @pytest.fixture
+    async def shared(self, make_bot, slack):
+        where = Places(configured=[("slack:*", "mapping", "single")])
+        async with make_bot(places=where, app_token=APP_TOKEN).serve() as bot:
+            await slack.until(lambda: slack.connections)
+            yield bot
+
+    async def agents(self, bot, slack, top=None):
+        """Whose memory a message and a command reach."""
+        await bot.take(slack.event(slack.message(f"{MENTION} hi", **ROOM), **(top or {})))
+        await bot.take(slack.slash("memory show"), "slash_commands")
+        await slack.until(lambda: slack.responses)
+        return {bot.inbox.events[0].scope.agent_id, bot.runner.requests[0].scope.agent_id}
+
+    @pytest.mark.behaviour("who.preset-single", "slack")
+    async def test_an_open_channel_shares_it(self, shared, slack):
+        slack.channels["C1"]["is_private"] = False
+        assert await self.agents(shared, slack) == {"slack:T1/workspace"}
+
+    @pytest.mark.behaviour("who.preset-single", "slack")
+    @pytest.mark.parametrize(
+        "marks",
+        [
+            {"is_private": True},
+            {"is_private": False, "is_mpim": True},
+            {"is_private": False, "is_ext_shared": True},
+            {"is_private": False, "is_org_shared": True},
+            {},
+        ],
+    )
+    async def test_any_other_keeps_its_own(self, shared, slack, marks):
+        slack.channels["C1"] |= marks
+        assert await self.agents(shared, slack) == {"slack:T1/channel/C1"}
+
+    async def test_one_of_which_slack_says_nothing_does_too(self, shared, slack):
+        slack.fail("conversations.info", Fault(status=503), times=2)
+        assert await self.agents(shared, slack) == {"slack:T1/channel/C1"}
+
+
 class TestModes:
     """What a channel is set to."""
 
