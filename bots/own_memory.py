@@ -139,9 +139,7 @@ class OwnMemory:
         sources: Collection[str],
         said: Mapping[str, str],
     ) -> bool:
-        """Whether something is the asker's to change: theirs, from their words, or an admin's."""
-        if owner not in {None, request.actor}:
-            return False
+        """Whether something they see is the asker's to change: from their words, or an admin's."""
         if owner == request.actor or self.may_change_shared(request):
             return True
         theirs = bool(sources) and all(said.get(key) == request.actor for key in sources)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from bots.adapter import CommandRequest
+from bots.own_memory import link as shown_link
 from bots.permalinks import permalink
 from bots.routing import Origin, scope_of
 
@@ -45,3 +47,24 @@ class TestPermalink:
     @pytest.mark.behaviour("receipt.source-links", "discord", "slack")
     def test_one_of_another_channel_team_or_platform_is_not(self, where, key, site):
         assert permalink(where, key, {"5"}, site) is None
+
+
+class TestALineOfMemory:
+    """What is shown of core memory has its own rule: whoever asks has to be able to open it."""
+
+    SOURCE = "slack:T1/C1/1700000000.000001"
+
+    @pytest.mark.parametrize(
+        ("where", "opens"),
+        [
+            (Origin(platform="slack", team="T1", user="U9", room="C1"), True),
+            (Origin(platform="slack", team="T1", user="U9", room="C2"), False),
+            (Origin(platform="slack", team="T1", user="U9"), True),
+        ],
+    )
+    def test_is_linked_in_its_channel_and_in_ones_own_direct_messages(self, where, opens):
+        scope = scope_of(where)
+        request = CommandRequest(
+            command="memory show", scope=scope, actor="slack:T1/U9", actor_name="Eve", site=SITE
+        )
+        assert (shown_link(request, self.SOURCE) is not None) == opens

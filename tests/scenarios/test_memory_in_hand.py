@@ -243,6 +243,14 @@ class TestRooms:
         await hands.give("memory edit", GRACE, item="Tuesday", text="None.", admin=True)
         assert await hands.value("room", GRACE) == "None."
 
+    async def test_notes_are_changed_by_who_brought_them_and_by_admins(self, hands):
+        await hands.give("memory remember", ADA, text="The key hangs by the door.")
+        for command in ("memory edit", "memory forget"):
+            answer = await hands.give(command, GRACE, item="key", text="Gone.", confirmed=True)
+            assert "Nothing here" in answer.text
+        answer = await hands.give("memory edit", GRACE, item="key", text="Gone.", admin=True)
+        assert "It says now: Gone." in answer.text
+
     async def test_another_s_change_is_not_undone_by_its_id(self, hands):
         await self.talk(hands)
         (change,) = [

@@ -193,6 +193,17 @@ class TestForget:
         await desk.press(receipt, "Forget")
         assert (await rig.block("human")).value == "Likes tea."
 
+    async def test_whose_words_they_were_decides_and_not_whom_they_are_about(self, desk, rig):
+        ada, bob = room_scope("ada"), room_scope("bob")
+        await desk.told("I sail", append("Sails."), scope=ada)
+        await desk.told("Ada likes tea", append("Likes tea.", HUMAN), scope=bob)
+        (write,) = (await rig.store.receipt(bob, None)).written
+        arguments = {"write": write.id}
+        refused = await desk.run("write forget", ada, arguments=arguments, confirmed=True)
+        assert "Only the person who said it" in refused.text
+        assert "Taken back" in (await desk.run("write undo", ada, arguments=arguments)).text
+        assert (await rig.block(HUMAN, ada)).value == "Sails."
+
 
 class TestNotTrue:
     @pytest.mark.behaviour("receipt.not-true", "discord", "slack")
