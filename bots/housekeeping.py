@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,9 +11,7 @@ from bots.backups import remove_old_backups
 from bots.places import PlaceAndLinkStore, Places
 from engine.errors import MembotError
 from engine.knowledge_reader import KnowledgeReader
-from engine.notices import EXPIRED
-from engine.records import Approval, Reply
-from engine.store import ApprovalStore, Store
+from engine.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -101,18 +99,11 @@ async def keep_knowledge(reader: KnowledgeReader) -> None:
         await asyncio.sleep(_KNOWLEDGE_SECONDS)
 
 
-async def keep_approvals(
-    store: ApprovalStore, now: Callable[[], datetime], on_commit: Callable[[], None]
-) -> None:
-    """Say of calls that nobody allowed in time that they were not run, until cancelled."""
+async def keep_approvals(expire: Callable[[], Awaitable[None]]) -> None:
+    """End calls that nobody allows in time, until cancelled."""
     while True:
         try:
-            if await store.expire_approvals(now(), _not_run):
-                on_commit()
+            await expire()
         except MembotError as problem:
             log.warning("Late approvals were not ended: %s", problem.sentence)
         await asyncio.sleep(_APPROVAL_SECONDS)
-
-
-def _not_run(approval: Approval) -> Reply:
-    return Reply(text=EXPIRED.format(tool=approval.tool, id=approval.id), kind="notice")

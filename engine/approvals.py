@@ -38,6 +38,7 @@ _UNKNOWN = (
     "the person should look."
 )
 _REFUSED = "It was refused and has not been run."
+_LATE = "Nobody allowed it in time, so it was not run."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +173,16 @@ class Approvals:
 
     async def resume(self, submit: Submit) -> None:
         """Tell the agents of calls that were decided when an earlier process ended."""
+        outcomes = {"approved": _UNKNOWN, "denied": _REFUSED, "expired": _LATE}
         for approval in await self._store.untold_approvals():
-            outcome = _UNKNOWN if approval.state == "approved" else _REFUSED
-            await self._tell(approval, outcome, submit)
+            await self._tell(approval, outcomes[approval.state], submit)
+
+    async def expire(self, submit: Submit) -> None:
+        """End calls that nobody decided in time, and tell their agents."""
+        await self._store.expire_approvals(self._now())
+        for approval in await self._store.untold_approvals():
+            if approval.state == "expired":  # others are being told of by whoever decided
+                await self._tell(approval, _LATE, submit)
 
     async def _run(self, approval: Approval) -> str:
         turn = approval.turn

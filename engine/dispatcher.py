@@ -131,6 +131,10 @@ class Dispatcher:
         """
         return await self._approvals.decide(decision, self.submit)
 
+    async def expire_approvals(self) -> None:
+        """End calls that nobody allowed in time; their agents say so."""
+        await self._approvals.expire(self.submit)
+
     async def submit(self, event: IncomingEvent) -> Acceptance:
         """Store an event; its turn runs when the agent is free.
 

@@ -12,7 +12,6 @@ MODEL_UNAVAILABLE = (
     "Your message is kept; please try again in a moment."
 )
 WHOSE = {"person": "Your", "room": "This room's", "tenant": "This workspace's"}
-EXPIRED = "Nobody allowed **{tool}** (`{id}`) in time, so it was not run."
 LITTLE_LEFT = "{percent} % left of {whose} tokens for today; they start anew at {until}."
 USED_UP = "{whose} {limit:,} tokens for today are used up; please ask again from {until} on."
 TOO_FAST = "{whose} {limit} messages a minute are used up; please ask again in {seconds} s."

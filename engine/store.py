@@ -335,8 +335,8 @@ class ApprovalStore(Protocol):
         """Decide what nobody has decided yet and is not too late; whether it was."""
         ...
 
-    async def expire_approvals(self, at: datetime, notice: Callable[[Approval], Reply]) -> int:
-        """End what nobody decided in time, each with a notice to its place; how many it was."""
+    async def expire_approvals(self, at: datetime) -> None:
+        """End what nobody decided in time."""
         ...
 
     async def end_approval(self, approval: Approval) -> None:

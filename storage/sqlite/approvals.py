@@ -1,13 +1,12 @@
 """Calls that wait for a person's yes, each with the turn in which it was made."""
 
 import sqlite3
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from engine.oversight import AuditRow
-from engine.records import Approval, Reply, Scope
-from storage.sqlite import ledger, outbox, turn_rows
+from engine.records import Approval, Scope
+from storage.sqlite import ledger, turn_rows
 from storage.sqlite.instants import from_text, to_text
 
 __all__ = ["decide", "end", "expire", "known", "untold", "waiting"]
@@ -40,10 +39,10 @@ def known(connection: sqlite3.Connection, scope: Scope, approval_id: str) -> App
 
 
 def untold(connection: sqlite3.Connection) -> list[Approval]:
-    """Of all agents: decided, but the agent has not been told."""
+    """Of all agents: decided or too late, but the agent has not been told."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM approvals JOIN turns ON turns.id = turn_id "  # noqa: S608
-        "WHERE decision IN ('approved', 'denied') ORDER BY asked_at, approvals.id"
+        "WHERE decision IN ('approved', 'denied', 'expired') ORDER BY asked_at, approvals.id"
     )
     return [_approval(row) for row in rows]
 
@@ -66,24 +65,12 @@ def decide(
     return decided.rowcount == 1
 
 
-def expire(
-    connection: sqlite3.Connection, at: datetime, notice: Callable[[Approval], Reply]
-) -> int:
-    """End what nobody decided in time, of all agents; how many that was."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM approvals JOIN turns ON turns.id = turn_id "  # noqa: S608
-        "WHERE decision = 'pending' AND expires_at <= :at ORDER BY asked_at, approvals.id",
-        {"at": to_text(at)},
-    ).fetchall()
-    for approval in map(_approval, rows):
-        connection.execute(
-            "UPDATE approvals SET decision = 'expired' WHERE id = ? AND agent_id = ?",
-            (approval.id, approval.turn.scope.agent_id),
-        )
-        turn = approval.turn
-        destination = (turn.id, turn.scope, turn.place, turn.address)
-        outbox.add(connection, destination, [notice(approval)], at)
-    return len(rows)
+def expire(connection: sqlite3.Connection, at: datetime) -> None:
+    """End what nobody decided in time, of all agents."""
+    connection.execute(
+        "UPDATE approvals SET decision = 'expired' WHERE decision = 'pending' AND expires_at <= ?",
+        (to_text(at),),
+    )
 
 
 def end(connection: sqlite3.Connection, approval: Approval) -> None:

@@ -1,10 +1,9 @@
 """The part of the store that keeps calls which wait for a person's yes."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
-from engine.records import Approval, Reply, Scope
+from engine.records import Approval, Scope
 from storage.sqlite import approvals
 from storage.sqlite.database import Database
 
@@ -34,9 +33,9 @@ class Approving:
         """Decide what nobody has decided yet and is not too late; whether it was."""
         return await self._database.write(lambda c: approvals.decide(c, approval, state, actor, at))
 
-    async def expire_approvals(self, at: datetime, notice: Callable[[Approval], Reply]) -> int:
-        """End what nobody decided in time, each with a notice to its place; how many it was."""
-        return await self._database.write(lambda c: approvals.expire(c, at, notice))
+    async def expire_approvals(self, at: datetime) -> None:
+        """End what nobody decided in time."""
+        await self._database.write(lambda c: approvals.expire(c, at))
 
     async def end_approval(self, approval: Approval) -> None:
         """Note that the agent was told what came of it."""

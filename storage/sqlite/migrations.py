@@ -14,6 +14,7 @@ from storage.sqlite.search_tables import create_search_tables
 from storage.sqlite.tables import (
     APPROVALS,
     BUDGETS,
+    LATE_APPROVALS,
     MEMORY_AGENT,
     OUTBOX_CHOICES,
     PREVIEWS,
@@ -138,6 +139,13 @@ def closures(db: sqlite_utils.Database) -> None:
 def shown_lines(db: sqlite_utils.Database) -> None:
     """Where lines about long work stand."""
     for statement in SHOWN_LINES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def late_approvals(db: sqlite_utils.Database) -> None:
+    """Agents are told of calls that nobody allowed in time."""
+    for statement in LATE_APPROVALS:
         db.conn.execute(statement)
 
 

@@ -7,6 +7,7 @@ Keys of agents, conversations, principals and tenants are the names people use
 __all__ = [
     "APPROVALS",
     "BUDGETS",
+    "LATE_APPROVALS",
     "MEMORY_AGENT",
     "OUTBOX_CHOICES",
     "PREVIEWS",
@@ -331,6 +332,13 @@ OUTBOX_CHOICES = ("ALTER TABLE outbox ADD COLUMN choices TEXT NOT NULL DEFAULT '
 PREVIEWS = (
     "ALTER TABLE outbox ADD COLUMN preview_ref TEXT",
     "CREATE INDEX outbox_previews ON outbox (platform) WHERE state = 'preview'",
+)
+
+LATE_APPROVALS = (
+    "UPDATE approvals SET decision = 'done' WHERE decision = 'expired'",
+    "DROP INDEX approvals_untold",
+    """CREATE INDEX approvals_untold ON approvals (id)
+        WHERE decision IN ('approved', 'denied', 'expired')""",
 )
 
 SHOWN_LINES = (

@@ -144,21 +144,29 @@ class TestACallThatNeedsAYes:
         assert (await house.command("approve")).text == "Nothing waits for approval here."
         assert house.deleted == []
 
-    async def test_that_nobody_allows_in_time_is_told_once_to_its_place(self, house):
+    async def test_that_nobody_allows_in_time_is_told_once_to_its_agent(self, house):
         approval_id = await house.ask()
-        (request,) = await house.rig.store.outbox_due("console", house.rig.clock(), 9)
-        await house.rig.store.mark_sent(request.id, "ref", house.rig.clock())
         house.rig.clock.advance(60 * 60)
-        told = asyncio.Event()
-        keeping = asyncio.create_task(keep_approvals(house.rig.store, house.rig.clock, told.set))
-        await told.wait()
+        house.rig.script(call("send_message", message="Nobody said yes."))
+        keeping = asyncio.create_task(keep_approvals(house.rig.dispatcher.expire_approvals))
+        await until(house.rig.model.waiting.is_set)
         keeping.cancel()
-        (notice,) = await house.rig.store.outbox_due("console", house.rig.clock(), 9)
-        assert notice.text == (
-            f"Nobody allowed **delete_file** (`{approval_id}`) in time, so it was not run."
-        )
-        assert notice.place == request.place
-        assert await house.rig.store.expire_approvals(house.rig.clock(), None) == 0
+        said = house.rig.model.requests[-1].messages[-1]
+        assert f"waited for approval as {approval_id}" in said
+        assert "Nobody allowed it in time" in said
+        await house.rig.dispatcher.expire_approvals()
+        assert await house.rig.store.untold_approvals() == []
+        assert house.deleted == []
+
+    async def test_that_is_late_when_the_process_dies_is_told_at_the_next_start(self, house):
+        await house.ask()
+        house.rig.clock.advance(60 * 60)
+        await house.rig.store.expire_approvals(house.rig.clock())
+        house.restart()
+        house.rig.script(call("send_message", message="Nobody said yes."))
+        await house.rig.dispatcher.start()
+        await until(house.rig.model.waiting.is_set)
+        assert "Nobody allowed it in time" in house.rig.model.requests[-1].messages[-1]
 
     async def test_does_not_hold_up_the_mailbox(self, house):
         await house.ask()

@@ -25,7 +25,6 @@ ALLOWED = {
     ("search_rows.py", "start_model"): "forgets the vectors of another model",
     ("search_rows.py", "queue_all"): "numbers of rows, to embed all anew; no text is read",
     ("approvals.py", "untold"): "decided calls of all agents, each told to its own",
-    ("approvals.py", "expire"): "late calls of all agents, each told to its own place",
     ("pruning.py", "<module>"): "old rows of all agents go; nothing is read",
     ("retention.py", "<module>"): "a tenant's rule holds for all of its agents; no text is read",
     ("health.py", None): "asks whether the file is sound",
