@@ -173,8 +173,8 @@ class Environment(BaseSettings):
     membot_tool_mode: Literal["auto", "native", "json_schema"] = _variable(
         "auto", "How tools are called.", "auto, native, json_schema"
     )
-    membot_context_tokens: Annotated[int, Field(ge=2048, le=2_000_000)] = _variable(
-        32768, "Context window used, in tokens.", "a whole number from 2048 to 2000000"
+    membot_context_tokens: Annotated[int, Field(ge=4096, le=2_000_000)] = _variable(
+        32768, "Context window used, in tokens.", "a whole number from 4096 to 2000000"
     )
     membot_database_url: Annotated[str, AfterValidator(_database)] = _variable(
         "sqlite:///membot.db",
