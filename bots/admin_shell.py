@@ -68,8 +68,9 @@ def _quoted(word: str) -> str:
 
 async def _carried_out(store: "Store", request: "CommandRequest") -> "CommandAnswer":
     from bots.allowances import Allowances
-    from bots.app import build_places, utc_now
+    from bots.app import build_places
     from bots.command_families import build_admin_commands
+    from bots.process import utc_now
     from bots.settings import load_settings
 
     settings = load_settings()

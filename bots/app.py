@@ -5,20 +5,15 @@ Nothing else imports ``storage``. Everything heavy is imported when it is needed
 
 import asyncio
 import logging
-import shutil
-import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bots.adapter import Adapter
 from bots.allowances import Allowances
 from bots.command_families import build_commands
-from bots.command_table import COMMANDS
 from bots.commands import Commands
 from bots.config_file import place_rules
 from bots.conversation_commands import StatusInfo
@@ -31,13 +26,15 @@ from bots.housekeeping import (
 )
 from bots.observing import Metrics, both, log_hook
 from bots.places import Places
+from bots.platforms import build_adapters
+from bots.process import product_version, stop_signals, utc_now
 from bots.routing import Rules
 from bots.settings import Settings, reveal
 from bots.supervisor import supervise
 from bots.switchboard import Switchboard
 from engine.chat_model import ChatModel
 from engine.config import EngineConfig
-from engine.errors import ArchiveRefused, BadSettings, StoreUnavailable
+from engine.errors import BadSettings
 from engine.hooks import Hook
 from engine.knowledge_reader import KnowledgeReader
 from engine.mcp_servers import McpServer, McpServers
@@ -54,19 +51,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 DRAIN_SECONDS = 12.0  # for turns; with the steps that follow it stays under the promised 20 s
 STEP_SECONDS = 1.5
-
-
-def utc_now() -> datetime:
-    """The clock that everything else is given."""
-    return datetime.now(UTC)  # noqa: TID251 - the one place where time comes in
-
-
-def product_version() -> str:
-    """The installed version."""
-    try:
-        return version("membot")
-    except PackageNotFoundError:
-        return "0 (not installed)"
 
 
 async def open_store(
@@ -113,62 +97,15 @@ async def embedding_problem(settings: Settings) -> str | None:
 
 
 async def restore_database(settings: Settings, backup: Path) -> Path | None:
-    """Put a verified backup in the database's place.
-
-    Returns:
-        Where the file that was there is kept now, or None when there was none.
+    """Put a backup in the database's place; where what was there is kept, if anything was.
 
     Raises:
-        ArchiveRefused: The backup is damaged or of something else; nothing was changed.
+        StoreUnavailable: The backup is damaged or of something else; nothing was changed.
         AlreadyRunning: The bot runs on this database.
     """
-    from storage.sqlite.database import hold_lock
+    from storage.sqlite.backup import restore
 
-    target = settings.database
-    candidate = target.with_name(f"{target.name}.restoring")
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = await asyncio.to_thread(hold_lock, target)
-    try:
-        await asyncio.to_thread(_copy_privately, backup, candidate)
-        await _verify(candidate)
-        return await asyncio.to_thread(_swap, candidate, target)
-    finally:
-        for side in ("", "-wal", "-shm"):
-            candidate.with_name(candidate.name + side).unlink(missing_ok=True)
-        lock.release()
-
-
-async def _verify(file: Path) -> None:
-    from storage.sqlite.store import SqliteStore
-
-    try:
-        store = await SqliteStore.open(file, embedder=None, now=utc_now, exclusive=False)
-        try:
-            problems = await store.check()
-        finally:
-            await store.close()
-    except StoreUnavailable as error:
-        raise ArchiveRefused(f"The backup cannot be used: {error.sentence}") from error
-    if problems:
-        raise ArchiveRefused(f"The backup is damaged: {problems[0]}")
-
-
-def _copy_privately(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    target.touch(mode=0o600)
-    shutil.copyfile(source, target)
-
-
-def _swap(candidate: Path, target: Path) -> Path | None:
-    kept = target.with_name(f"{target.name}.before-restore") if target.exists() else None
-    for side in ("-wal", "-shm") if kept is None else ("", "-wal", "-shm"):
-        old = target.with_name(target.name + side)
-        if kept and old.exists():
-            old.replace(kept.with_name(kept.name + side))
-        else:
-            old.unlink(missing_ok=True)
-    candidate.replace(target)
-    return kept
+    return await restore(backup, settings.database)
 
 
 def build_model(
@@ -308,16 +245,6 @@ def build_places(settings: Settings) -> Places:
     )
 
 
-def build_adapters(settings: Settings, engine: Engine) -> list[Adapter]:
-    """The adapters whose tokens are set."""
-    adapters: list[Adapter] = []
-    if settings.discord:
-        adapters.append(_discord(settings, engine))
-    if settings.slack:
-        adapters.append(_slack(settings, engine))
-    return adapters
-
-
 async def run_bot(settings: Settings) -> None:
     """Serve every configured platform until SIGTERM or SIGINT, then drain.
 
@@ -390,20 +317,6 @@ async def _web(
         yield
     finally:
         await listener.close()
-
-
-@contextmanager
-def stop_signals(on_interrupt: Callable[[], None] | None = None) -> Iterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set, or SIGINT does something else."""
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    loop.add_signal_handler(signal.SIGINT, on_interrupt or stopped.set)
-    try:
-        yield stopped
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
-        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _own_tools(settings: Settings) -> tuple["Tool", ...]:
@@ -485,36 +398,3 @@ def _dispatcher(store: Store, brain: Brain, switchboard: Switchboard, hook: Hook
         pictures=brain.pictures,
     )
     return build_dispatcher(ports, brain.config)
-
-
-def _discord(settings: Settings, engine: Engine) -> Adapter:
-    from bots.discord_bot.adapter import DiscordAdapter
-
-    return DiscordAdapter(
-        token=reveal(settings.env.discord_token) or "",
-        inbox=engine.inbox,
-        commands=engine.commands,
-        command_table=COMMANDS,
-        now=utc_now,
-        places=engine.places,
-        threads=engine.store,
-        api_base_url=settings.env.discord_api_base_url,
-        gateway_url=settings.env.discord_gateway_url,
-    )
-
-
-def _slack(settings: Settings, engine: Engine) -> Adapter:
-    from bots.slack_bot.adapter import SlackAdapter
-
-    return SlackAdapter(
-        bot_token=reveal(settings.env.slack_bot_token) or "",
-        inbox=engine.inbox,
-        commands=engine.commands,
-        command_table=COMMANDS,
-        now=utc_now,
-        places=engine.places,
-        threads=engine.store,
-        app_token=reveal(settings.env.slack_app_token),
-        signing_secret=reveal(settings.env.slack_signing_secret),
-        api_base_url=settings.env.slack_api_base_url,
-    )

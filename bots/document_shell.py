@@ -30,9 +30,9 @@ def load(
     agent: Annotated[str, typer.Option("--agent", help="Whose memory; a new key is fine.")],
 ) -> int:
     """Read documents into an agent's archival memory, also while the bot runs."""
-    from bots.app import utc_now
     from bots.loading import load_files, target_scope
     from bots.printing import print_lines
+    from bots.process import utc_now
     from bots.settings import load_settings
 
     if not (path.is_file() or path.is_dir()):
@@ -68,9 +68,9 @@ def unload(
     name: Annotated[str, typer.Argument(help="The document, as `membot documents` lists it.")],
 ) -> int:
     """Remove a document from an agent's archival memory."""
-    from bots.app import utc_now
     from bots.loading import remove_document
     from bots.printing import print_lines
+    from bots.process import utc_now
 
     async def remove(store: "Store") -> int:
         return await remove_document(store, utc_now, agent=agent, name=name)

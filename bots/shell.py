@@ -80,9 +80,9 @@ def search(
     as_json: AsJson = False,
 ) -> int:
     """Search as the agent itself does."""
-    from bots.app import utc_now
     from bots.operations import Operations
     from bots.printing import page_lines, print_json, print_lines
+    from bots.process import utc_now
     from bots.settings import load_settings
     from engine.places import agent_scope
 
@@ -183,9 +183,9 @@ def backup(
     ] = None,
 ) -> int:
     """Write a verified copy of the database, also while the bot runs."""
-    from bots.app import utc_now
     from bots.backups import backup_file
     from bots.printing import print_lines
+    from bots.process import utc_now
     from bots.settings import load_settings
 
     target = file or backup_file(load_settings().backups, utc_now())
@@ -254,8 +254,8 @@ def audit(
 
 
 def _with_operations(act: "Callable[[Operations], Awaitable[T]]", *, embeddings: bool = False) -> T:
-    from bots.app import utc_now
     from bots.operations import Operations
+    from bots.process import utc_now
 
     return with_store(lambda store: act(Operations(store, utc_now)), embeddings=embeddings)
 

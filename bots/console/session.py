@@ -5,7 +5,7 @@ import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from bots.app import Engine, open_engine, stop_signals, utc_now
+from bots.app import Engine, open_engine
 from bots.console.adapter import ConsoleAdapter
 from bots.console.chat import Chat, Desk, Setting
 from bots.console.lines import (
@@ -18,6 +18,7 @@ from bots.console.lines import (
 from bots.console.screen import JsonScreen, PlainScreen, RichScreen, Screen
 from bots.conversation_commands import DEMO_NOTE
 from bots.housekeeping import keep_knowledge
+from bots.process import stop_signals, utc_now
 from bots.settings import Settings
 
 _WELCOME = "You are {user}{room}. /help lists commands, Ctrl-D leaves; what you say is kept."

@@ -14,8 +14,6 @@ from storage.sqlite.migrations import is_ours
 
 __all__ = ["copy", "restore"]
 
-_SIDES = ("-wal", "-shm")
-
 
 async def copy(database: Path, file: Path) -> None:
     """Copy a database that may be in use; the copy is checked before it gets its name.
@@ -43,17 +41,20 @@ def _copy(database: Path, file: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-async def restore(file: Path, database: Path) -> None:
+async def restore(file: Path, database: Path) -> Path | None:
     """Put a backup in the place of the database, whole or not at all.
+
+    Returns:
+        Where what was there is kept now, or None when there was nothing.
 
     Raises:
         StoreUnavailable: The backup is not sound; nothing was changed.
         AlreadyRunning: A running bot holds the database.
     """
-    await asyncio.to_thread(_restore, file, database)
+    return await asyncio.to_thread(_restore, file, database)
 
 
-def _restore(file: Path, database: Path) -> None:
+def _restore(file: Path, database: Path) -> Path | None:
     _require_sound(file)
     draft = database.with_name(f".{database.name}.{os.getpid()}.part")
     prepare_file(draft)
@@ -61,14 +62,28 @@ def _restore(file: Path, database: Path) -> None:
     try:
         shutil.copyfile(file, draft)
         _require_sound(draft)
-        for side in _SIDES:
-            database.with_name(database.name + side).unlink(missing_ok=True)
+        kept = _keep(database)
         _move(draft, database)
     except OSError as error:
         raise StoreUnavailable(f"The database cannot be replaced: {error.strerror}.") from error
     finally:
         draft.unlink(missing_ok=True)
         lock.release()
+    return kept
+
+
+def _keep(database: Path) -> Path | None:
+    """Give what is there a second name; its log goes first, which nothing else may be read with."""
+    kept = database.with_name(f"{database.name}.before-restore") if database.exists() else None
+    for side in ("-wal", "-shm"):
+        beside = database.with_name(database.name + side)
+        if kept and beside.exists():
+            beside.replace(kept.with_name(kept.name + side))
+        beside.unlink(missing_ok=True)
+    if kept:
+        kept.unlink(missing_ok=True)
+        kept.hardlink_to(database)
+    return kept
 
 
 def _move(draft: Path, file: Path) -> None:

@@ -363,10 +363,13 @@ class TestBackup:
         await talk(store, "lost")
         path = store._database.path
         await store.close()
-        await backup.restore(tmp_path / "copy.db", path)
+        kept = await backup.restore(tmp_path / "copy.db", path)
         store = await opener()
         assert [it.text for it in (await store.load_window(direct())).queue] == ["kept", "Hi."]
         await store.close()
+        before = await SqliteStore.open(kept, embedder=None, now=FixedClock())
+        assert (await before.load_window(direct())).queue[-2].text == "lost"
+        await before.close()
 
     async def test_a_log_left_behind_is_not_applied_to_it(self, opener, tmp_path):
         store = await opener()
