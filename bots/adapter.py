@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from bots.routing import Origin
+from bots.texts import text
 from engine.choices import Choice as Choice  # noqa: PLC0414 - a part of every answer
 from engine.delivery import Delivery
 from engine.records import Attachment, IncomingEvent, Scope
@@ -101,6 +102,10 @@ class CommandRequest:
     message: PointedMessage | None = None
     roles: tuple[str, ...] = ()
     outsider: bool = False
+
+    def say(self, key: str, **values: object) -> str:
+        """A sentence in the actor's language."""
+        return text(self.locale, key, **values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,6 @@ from engine.store import Store
 
 _USAGE_DAYS, _MOST_DAYS = 30, 365
 _AUDIT_ROWS, _MOST_ROWS = 20, 100
-_WHOLE_BOT = "That is about the whole bot; only people in MEMBOT_ADMINS may do it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,31 +54,28 @@ class AdminCommands:
 
     def _require_operator(self, request: CommandRequest) -> None:
         if not self.rights.is_operator(request):
-            raise NotAllowed(_WHOLE_BOT)
+            raise NotAllowed(request.say("answer.operators_only"))
 
     async def _usage(self, request: CommandRequest) -> CommandAnswer:
         days = number(request, "days", _USAGE_DAYS, _MOST_DAYS)
         rows = await self._operations(request).usage(days, self._reach(request))
         if not rows:
-            return CommandAnswer(text=f"Nothing was used in the last {days} days.")
-        lines = [
-            f"Used in the last {days} days:",
-            *usage_summary(rows, self.allowances.configured.prices),
-        ]
-        return CommandAnswer(text="\n".join(lines))
+            return CommandAnswer(text=request.say("usage.nothing", days=days))
+        head = request.say("usage.heading", days=days)
+        prices = self.allowances.configured.prices
+        return CommandAnswer(text="\n".join([head, *_summary(rows, prices, request)]))
 
     async def _audit(self, request: CommandRequest) -> CommandAnswer:
         limit = number(request, "limit", _AUDIT_ROWS, _MOST_ROWS)
         rows = await self._operations(request).audit(limit, self._reach(request))
-        lines = [_act(row) for row in rows] or ["Nothing was done yet that is kept here."]
+        lines = [_act(row) for row in rows] or [request.say("audit.nothing")]
         return CommandAnswer(text="\n".join(lines))
 
     async def _backup(self, request: CommandRequest) -> CommandAnswer:
         self._require_operator(request)
         file = backup_file(self.allowances.configured.backups, self.now())
         await self._operations(request).backup(file)
-        text = f"Backed up to `{file.name}` in the folder of backups, and verified."
-        return CommandAnswer(text=text)
+        return CommandAnswer(text=request.say("backup.done", file=file.name))
 
     async def _doctor(self, request: CommandRequest) -> CommandAnswer:
         from bots.doctor.examination import examine
@@ -98,29 +94,32 @@ def number(request: CommandRequest, option: str, default: int, most: int) -> int
     """
     typed = request.arguments.get(option, "").strip() or str(default)
     if not typed.isdecimal() or not int(typed):
-        raise BadRequest(f"`{option}` takes a number from 1 on.")
+        raise BadRequest(request.say("usage.number", option=option))
     return min(int(typed), most)
 
 
-def usage_summary(rows: list[UsageRow], prices: Mapping[str, Price]) -> list[str]:
+def _summary(
+    rows: list[UsageRow], prices: Mapping[str, Price], request: CommandRequest
+) -> list[str]:
     """Tokens and cost of each model and purpose, and in all."""
     kinds = sorted(rows, key=lambda row: (row.model, row.purpose))
     lines = [
-        f"- {model}, {purpose}: {_tokens(list(group), prices)}"
+        f"- {model}, {purpose}: {_tokens(list(group), prices, request)}"
         for (model, purpose), group in groupby(kinds, key=lambda row: (row.model, row.purpose))
     ]
-    return [*lines, f"- in all: {_tokens(rows, prices)}"]
+    return [*lines, f"- {request.say('usage.in_all')}: {_tokens(rows, prices, request)}"]
 
 
-def _tokens(rows: list[UsageRow], prices: Mapping[str, Price]) -> str:
-    calls, read = sum(row.calls for row in rows), sum(row.input_tokens for row in rows)
-    cached, written = (
-        sum(row.cached_tokens for row in rows),
-        sum(row.output_tokens for row in rows),
+def _tokens(rows: list[UsageRow], prices: Mapping[str, Price], request: CommandRequest) -> str:
+    used = request.say(
+        "usage.tokens",
+        calls=sum(row.calls for row in rows),
+        read=sum(row.input_tokens for row in rows),
+        cached=sum(row.cached_tokens for row in rows),
+        written=sum(row.output_tokens for row in rows),
     )
     cost = total_cost(rows, prices)
-    price = "" if cost is None else f", cost {cost_text(cost)}"
-    return f"{calls} calls, {read:,} tokens in ({cached:,} cached), {written:,} out{price}"
+    return used if cost is None else f"{used}, {request.say('usage.cost', cost=cost_text(cost))}"
 
 
 def _act(row: AuditRow) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from bots.adapter import Choice, CommandAnswer, CommandRequest
@@ -45,48 +46,47 @@ class AgentCommands:
         if not request.confirmed or request.arguments.get("sure", "").strip().lower() != "yes":
             return self._ask_twice(request, agent_id)
         receipt = await self._operations(request).reset(agent_id, conversation_only=False)
-        return CommandAnswer(text=f"Done. {receipt_text(receipt)}")
+        done = request.say("answer.done")
+        return CommandAnswer(text=f"{done} {receipt_text(receipt, request.locale)}")
 
     def _ask_twice(self, request: CommandRequest, agent_id: str) -> CommandAnswer:
         """The first question offers a copy, where the asker may have one."""
+        say = partial(request.say, agent=agent_id)
         if not request.confirmed:
-            text = (
-                f"I will wipe everything the agent {agent_id} remembers: blocks, messages, notes. "
-                "It cannot be undone; `agent export` gives you a copy first."
-            )
-            copy = Choice(label="Export it first", command="agent export")
+            copy = Choice(label=say("reset.export"), command="agent export")
             offered = (copy,) if agent_id == request.scope.agent_id else ()
-            return CommandAnswer(text=text, confirm="Wipe it", choices=offered)
+            return CommandAnswer(
+                text=say("reset.question"), confirm=say("reset.button"), choices=offered
+            )
         wipe = Choice(
-            label="Wipe it for good",
+            label=say("reset.for_good"),
             command="agent reset",
             arguments={**request.arguments, "sure": "yes"},
             confirmed=True,
             danger=True,
         )
-        text = f"Are you sure? Nothing brings back what the agent {agent_id} remembers."
-        return CommandAnswer(text=text, choices=(wipe,))
+        return CommandAnswer(text=say("reset.sure"), choices=(wipe,))
 
     async def _reset_target(self, request: CommandRequest) -> str:
         target = request.arguments.get("target", "").strip().lower()
         if target == "room" and request.scope.audience == "room":
             return request.scope.agent_id
         if target == "room":
-            raise BadRequest("This is no room; `memory forget-me` erases what is yours.")
+            raise BadRequest(request.say("reset.no_room"))
         if target != "user":
-            raise BadRequest("Say `agent reset room` or `agent reset user` with a person's key.")
+            raise BadRequest(request.say("reset.say_whom"))
         return await self._person_agent(request)
 
     async def _person_agent(self, request: CommandRequest) -> str:
         person = request.arguments.get("person", "").strip()
         tenant, _, user = person.partition("/")
         if not user:
-            raise BadRequest("Name the person by key, such as slack:T1/U2 or discord:111/222.")
+            raise BadRequest(request.say("reset.name_person"))
         if tenant != request.scope.tenant and not self._rights.is_operator(request):
-            raise NotAllowed("Only people of this workspace can be named here.")
+            raise NotAllowed(request.say("reset.this_workspace"))
         agent_id = await self._operations(request).resolve(f"{tenant}/user/{user}")
         if agent_id.startswith("discord:*/") and not self._rights.is_operator(request):
-            raise NotAllowed("Direct messages belong to no server; only MEMBOT_ADMINS may do that.")
+            raise NotAllowed(request.say("reset.direct_messages"))
         return agent_id
 
     async def _agent_export(self, request: CommandRequest) -> CommandAnswer:
@@ -94,14 +94,16 @@ class AgentCommands:
 
     async def _agent_import(self, request: CommandRequest) -> CommandAnswer:
         if request.file is None:
-            raise BadRequest("Attach the archive that `agent export` made.")
+            raise BadRequest(request.say("archive.attach"))
         with tempfile.TemporaryDirectory(prefix="membot-") as folder:
             file = Path(folder) / "memory.zip"
             await asyncio.to_thread(file.write_bytes, request.file.content)
             counts = await self._operations(request).import_archive(
                 file, agent_id=request.scope.agent_id, dry_run=not request.confirmed
             )
+        told = counts_text(counts, request.locale)
         if request.confirmed:
-            return CommandAnswer(text=f"Imported: {counts_text(counts)}.")
-        text = f"The archive is sound. It would add {counts_text(counts)}."
-        return CommandAnswer(text=text, confirm="Import")
+            return CommandAnswer(text=request.say("archive.imported", counts=told))
+        return CommandAnswer(
+            text=request.say("archive.sound", counts=told), confirm=request.say("archive.import")
+        )

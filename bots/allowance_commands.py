@@ -26,9 +26,6 @@ from engine.store import Store
 _WHO = re.compile(r"(?:<?[@#][!&]?|(?:[^/\s]+/)+)?([\w.-]{1,64})(?:\|[^>]*)?>?")
 _KINDS = ("user", "role", "channel")
 _LARGEST = 10**12
-_LESS_ONLY = (
-    "Whoever runs the bot has set {most} for this; only people in MEMBOT_ADMINS may go beyond it."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,58 +58,53 @@ class AllowanceCommands:
         if kind == "channel":
             await self._set(request, place, "mode", None)
             await self._set(request, place, "outsiders", "learn")
-            text = f"I answer in channel {name}, and learn there, also where guests read along."
-            return CommandAnswer(text=text)
+            return CommandAnswer(text=request.say("allow.channel", name=name))
         await self._set(request, place, ACCESS, ALLOW)
-        return CommandAnswer(text=f"{kind.title()} {name} is let in.")
+        return CommandAnswer(text=request.say(f"allow.{kind}", name=name))
 
     async def _deny(self, request: CommandRequest) -> CommandAnswer:
         kind, name, place = _whom(request)
         if kind == "channel":
             await self._set(request, place, "mode", "off")
             await self._set(request, place, "outsiders", None)
-            return CommandAnswer(text=f"I say and learn nothing in channel {name} any more.")
+            return CommandAnswer(text=request.say("deny.channel", name=name))
         await self._set(request, place, ACCESS, DENY)
-        text = f"{kind.title()} {name} is shut out: I do not answer, and learn nothing from them."
-        return CommandAnswer(text=text)
+        return CommandAnswer(text=request.say(f"deny.{kind}", name=name))
 
     async def _budget(self, request: CommandRequest) -> CommandAnswer:
         payer, limit = _one_of(request, "payer", PAYERS), _one_of(request, "limit", LIMITS)
         typed = request.arguments.get("amount", "").strip().lower()
         if payer and limit and typed:
-            amount = None if typed == UNLIMITED else _amount(typed)
+            amount = None if typed == UNLIMITED else _amount(request, typed)
             most = getattr(getattr(self.allowances.configured.budgets, payer), limit)
             self._require_within(request, amount or 0, most)
             name = budget_setting(payer, limit)
             value = UNLIMITED if amount is None else str(amount)
             await self._set(request, everywhere_in(request.scope.tenant), name, value)
         elif payer or limit or typed:
-            raise BadRequest("Say it whole, like this: `agent budget person tokens_per_day 5000`.")
+            raise BadRequest(request.say("budget.say_whole"))
         return CommandAnswer(text=self._budgets_text(request))
 
     def _budgets_text(self, request: CommandRequest) -> str:
         budgets = self.allowances.budgets(request.scope)
-        lines = [
-            f"- {payer}: {_limit(budgets, payer, LIMITS[0])} messages a minute, "
-            f"{_limit(budgets, payer, LIMITS[1])} tokens a day"
-            for payer in PAYERS
-        ]
-        return "\n".join(["What may be used here:", *lines])
+        lines = [request.say("budget.heading")]
+        for payer in PAYERS:
+            requests, tokens = (_limit(request, budgets, payer, limit) for limit in LIMITS)
+            lines.append(request.say(f"budget.{payer}", requests=requests, tokens=tokens))
+        return "\n".join(lines)
 
     async def _retention(self, request: CommandRequest) -> CommandAnswer:
         tenant = request.scope.tenant
         typed = request.arguments.get("days", "").strip().lower()
         if not typed:
-            kept = _kept(self.allowances.recall_days(tenant))
-            return CommandAnswer(text=f"What is said is kept {kept}.")
-        days = 0 if typed == UNLIMITED else _amount(typed)
+            return CommandAnswer(text=_kept(request, "is", self.allowances.recall_days(tenant)))
+        days = 0 if typed == UNLIMITED else _amount(request, typed)
         self._require_within(request, days, self.allowances.configured.recall_days or None)
         if not request.confirmed:
-            text = f"What is said will be kept {_kept(days)}. "
-            text += "What is older will be erased within a day, with what was noted from it."
-            return CommandAnswer(text=text, confirm="Keep it so")
+            asked = _kept(request, "will_be", days)
+            return CommandAnswer(text=asked, confirm=request.say("retention.button"))
         await self._set(request, everywhere_in(tenant), RECALL_DAYS, str(days))
-        return CommandAnswer(text=f"What is said is kept {_kept(days)} from now on.")
+        return CommandAnswer(text=_kept(request, "from_now", days))
 
     def _require_within(self, request: CommandRequest, wanted: int, most: int | None) -> None:
         """A tenant's own admins may be stricter than the operator; 0 wants no limit at all.
@@ -122,7 +114,7 @@ class AllowanceCommands:
         """
         beyond = most is not None and (not wanted or wanted > most)
         if beyond and not self.rights.is_operator(request):
-            raise NotAllowed(_LESS_ONLY.format(most=f"{most:,}"))
+            raise NotAllowed(request.say("budget.less_only", most=most))
 
     async def _set(self, request: CommandRequest, place: str, name: str, value: str | None) -> None:
         operations = Operations(self.store, self.now, request.actor)
@@ -142,31 +134,33 @@ def _whom(request: CommandRequest) -> tuple[str, str, str]:
         return kind, here.room, here.place
     named = _WHO.fullmatch(typed)
     if named is None:
-        raise BadRequest(f"Name the {kind} by id or key, such as slack:T1/U2 or discord:111/222.")
+        raise BadRequest(request.say(f"whom.{kind}"))
     tenant = typed.partition("/")[0] if "/" in typed else request.scope.tenant
     if tenant != request.scope.tenant:
-        raise BadRequest("Only people, roles and channels of this workspace can be named here.")
+        raise BadRequest(request.say("whom.this_workspace"))
     return kind, named[1], f"{tenant}/{kind}/{named[1]}"
 
 
 def _one_of(request: CommandRequest, option: str, known: Sequence[str]) -> str | None:
     typed = request.arguments.get(option, "").strip().lower().replace("-", "_")
     if typed and typed not in known:
-        raise BadRequest(f"`{option}` takes {', '.join(known)}.")
+        values = ", ".join(known)
+        raise BadRequest(request.say("whom.values", option=option, values=values))
     return typed or None
 
 
-def _amount(typed: str) -> int:
+def _amount(request: CommandRequest, typed: str) -> int:
     digits = typed.replace(",", "").replace("_", "")
     if not digits.isdecimal() or not 0 < int(digits) <= _LARGEST:
-        raise BadRequest(f"Give a number from 1 on, or `{UNLIMITED}` for no limit.")
+        raise BadRequest(request.say("budget.number", unlimited=UNLIMITED))
     return int(digits)
 
 
-def _limit(budgets: Budgets, payer: str, limit: str) -> str:
+def _limit(request: CommandRequest, budgets: Budgets, payer: str, limit: str) -> str:
     most = getattr(getattr(budgets, payer), limit)
-    return "any number of" if most is None else f"{most:,}"
+    return request.say("budget.unlimited") if most is None else f"{most:,}"
 
 
-def _kept(days: int) -> str:
-    return f"{days:,} days" if days else "for ever"
+def _kept(request: CommandRequest, tense: str, days: int) -> str:
+    kept = request.say("retention.days" if days else "retention.always", days=days)
+    return request.say(f"retention.{tense}", kept=kept)

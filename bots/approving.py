@@ -53,7 +53,7 @@ async def decide(
     )
     turn_id = await turns.decide(decision)
     key = "approve.allowed" if approved else "approve.refused"
-    return CommandAnswer(text=text(request.locale, key), turn_id=turn_id)
+    return CommandAnswer(text=request.say(key), turn_id=turn_id)
 
 
 def waiting_answer(waiting: list[Approval], locale: str) -> CommandAnswer:

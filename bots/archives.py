@@ -27,6 +27,7 @@ async def archive(
         counts = await Operations(store, now, request.actor).export(request.scope.agent_id, file)
         content = await asyncio.to_thread(file.read_bytes)
     if len(content) > _LARGEST_FILE_BYTES:
-        raise BadRequest("The archive is too large for chat; `membot export` writes it.")
+        raise BadRequest(request.say("archive.too_large"))
     answer = AnswerFile(name="memory.zip", content=content)
-    return CommandAnswer(text=f"Here it is: {counts_text(counts)}.", file=answer)
+    told = request.say("archive.done", counts=counts_text(counts, request.locale))
+    return CommandAnswer(text=told, file=answer)

@@ -10,14 +10,6 @@ from engine.cards import CARD_CHARS, CardStore
 from engine.errors import BadRequest
 
 _CARD, _DROP = "memory card", "none"
-_NONE = (
-    "You have no card. `memory card` with a short text writes one: I then know it in every room "
-    "where you speak with me, and nothing else of what you tell me elsewhere."
-)
-_ASK = (
-    "This will be your card. I know it in every room of {where} where you speak with me, and "
-    "everybody there can ask me for it:\n\n> {text}"
-)
 
 
 class CardCommands:
@@ -37,31 +29,34 @@ class CardCommands:
         return {_CARD: self._card}
 
     async def _card(self, request: CommandRequest) -> CommandAnswer:
-        text = " ".join(request.arguments.get("text", "").split())
-        if not text:
+        card = " ".join(request.arguments.get("text", "").split())
+        if not card:
             return await self._shown(request)
-        if text.casefold() == _DROP:
+        if card.casefold() == _DROP:
             await self._keep(request, "")
-            return CommandAnswer(text="You have no card any more; rooms know nothing of it.")
-        if len(text) > CARD_CHARS:
-            raise BadRequest(f"A card holds at most {CARD_CHARS} characters; this has {len(text)}.")
+            return CommandAnswer(text=request.say("card.removed"))
+        if len(card) > CARD_CHARS:
+            raise BadRequest(request.say("card.too_long", most=CARD_CHARS, chars=len(card)))
         if not request.confirmed:
             everywhere = request.actor.partition("/")[0].endswith(":*")
-            where = "every server" if everywhere else "this server or workspace"
-            return CommandAnswer(text=_ASK.format(where=where, text=text), confirm="Use this card")
-        await self._keep(request, text)
-        return CommandAnswer(text="This is your card from now on.", choices=(_remove(),))
+            where = request.say("card.everywhere" if everywhere else "card.here")
+            asked = request.say("card.question", where=where, text=card)
+            return CommandAnswer(text=asked, confirm=request.say("card.use"))
+        await self._keep(request, card)
+        return CommandAnswer(text=request.say("card.done"), choices=(_remove(request),))
 
     async def _shown(self, request: CommandRequest) -> CommandAnswer:
         card = await self._store.card(request.actor)
         if card is None:
-            return CommandAnswer(text=_NONE)
-        return CommandAnswer(text=f"Your card:\n\n> {card.value}", choices=(_remove(),))
+            return CommandAnswer(text=request.say("card.none"))
+        shown = request.say("card.shown", text=card.value)
+        return CommandAnswer(text=shown, choices=(_remove(request),))
 
-    async def _keep(self, request: CommandRequest, text: str) -> None:
+    async def _keep(self, request: CommandRequest, card: str) -> None:
         name = clean_name(request.actor_name)
-        await self._store.keep_card(request.actor, name, text, self._now())
+        await self._store.keep_card(request.actor, name, card, self._now())
 
 
-def _remove() -> Choice:
-    return Choice(label="Remove it", command=_CARD, arguments={"text": _DROP})
+def _remove(request: CommandRequest) -> Choice:
+    label = request.say("card.remove")
+    return Choice(label=label, command=_CARD, arguments={"text": _DROP})

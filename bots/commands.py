@@ -13,7 +13,6 @@ from bots.command_table import COMMANDS
 from bots.failures import sentence_of
 from bots.rights import Rights
 from bots.suggesting import Suggesting
-from bots.texts import text
 from engine.errors import BadRequest, MembotError, NotAllowed
 from engine.kept_choices import ChoiceStore, KeptChoice
 from engine.records import Scope
@@ -99,11 +98,11 @@ class Commands:
         """What carries a command out, where its giver may give it."""
         handler = self._handlers.get(request.command)
         if handler is None:
-            raise BadRequest(text(request.locale, "answer.unknown_command"))
+            raise BadRequest(request.say("answer.unknown_command"))
         if request.command in _ADMIN_COMMANDS and not self._rights.is_admin(request):
-            raise NotAllowed(text(request.locale, "answer.admins_only"))
+            raise NotAllowed(request.say("answer.admins_only"))
         if self._rights.is_shut_out(request):
-            raise NotAllowed(text(request.locale, "answer.shut_out"))
+            raise NotAllowed(request.say("answer.shut_out"))
         return handler
 
     async def keep(self, request: CommandRequest, choice: Choice) -> Choice:
@@ -118,7 +117,7 @@ class Commands:
         key = request.arguments.get("key", "")
         kept = await self._store.kept_choice(_of_actor(request), key, self._now())
         if kept is None:
-            raise BadRequest(text(request.locale, "answer.too_old"))
+            raise BadRequest(request.say("answer.too_old"))
         return replace(
             request, command=kept.command, arguments=kept.arguments, confirmed=kept.confirmed
         )

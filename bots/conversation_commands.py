@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from bots.adapter import CommandAnswer, CommandRequest
 from bots.approving import Turns, decide, waiting_answer
@@ -11,14 +10,8 @@ from bots.command_table import help_text
 from bots.commands import Handler
 from bots.operations import used_tokens
 from bots.rights import Rights
-from bots.texts import text
 from engine.errors import BadRequest
 from engine.store import Store
-
-DEMO_NOTE = (
-    "No language model is set up, so the offline demo brain answers: it remembers, but it does "
-    "not reason. Set OPENAI_API_KEY or OPENAI_BASE_URL for a real model."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +57,17 @@ class ConversationCommands:
     async def _new(self, request: CommandRequest) -> CommandAnswer:
         await self.inbox.stop(request.scope)
         await self.store.start_conversation(request.scope, self.now())
-        return CommandAnswer(text=text(request.locale, "new.done"))
+        return CommandAnswer(text=request.say("new.done"))
 
     async def _stop(self, request: CommandRequest) -> CommandAnswer:
         stopped = await self.inbox.stop(request.scope)
-        return CommandAnswer(text=text(request.locale, "stop.done" if stopped else "stop.nothing"))
+        return CommandAnswer(text=request.say("stop.done" if stopped else "stop.nothing"))
 
     async def _retry(self, request: CommandRequest) -> CommandAnswer:
         turn_id = await self.inbox.retry(request.scope)
         if turn_id is None:
-            raise BadRequest(text(request.locale, "retry.nothing"))
-        return CommandAnswer(text=text(request.locale, "retry.again"), turn_id=turn_id)
+            raise BadRequest(request.say("retry.nothing"))
+        return CommandAnswer(text=request.say("retry.again"), turn_id=turn_id)
 
     async def _approve(self, request: CommandRequest) -> CommandAnswer:
         if request.arguments.get("id"):
@@ -94,35 +87,34 @@ class ConversationCommands:
         counts = await self.store.counts(request.scope)
         used, size = used_tokens(window), self.info.context_tokens
         waiting = await self.store.open_turns(request.scope)
-        say = partial(text, request.locale)
         lines = [
-            say("status.version", version=self.info.version, model=self.info.model),
-            say("status.window", used=used, size=size, percent=100 * used // size),
-            say("status.pressure" if window.warned else "status.no_pressure"),
-            say("status.queue", waiting=waiting),
-            say("status.memory", messages=counts.messages, passages=counts.passages),
+            request.say("status.version", version=self.info.version, model=self.info.model),
+            request.say("status.window", used=used, size=size, percent=100 * used // size),
+            request.say("status.pressure" if window.warned else "status.no_pressure"),
+            request.say("status.queue", waiting=waiting),
+            request.say("status.memory", messages=counts.messages, passages=counts.passages),
             *await self._mapping(request),
             *(
-                say(f"status.budget_{one.payer}", percent=round(100 * one.left))
+                request.say(f"status.budget_{one.payer}", percent=round(100 * one.left))
                 for one in await self.inbox.spent(request.scope)
             ),
         ]
         if self.info.is_demonstration:
-            lines.append(DEMO_NOTE)
+            lines.append(request.say("status.demo"))
         return CommandAnswer(text="\n".join(lines))
 
     async def _mapping(self, request: CommandRequest) -> list[str]:
         """Who remembers this place, and what it remembered under another preset."""
         if request.origin is None:
             return []
-        places, say = self.rights.allowances.places, partial(text, request.locale)
+        places = self.rights.allowances.places
         rules = places.rules_for(request.origin)
         others = places.other_keys(request.origin)
         kept = [key for key in others if await self.store.resolve_agent(key) == key]
         current = {"agent": request.scope.agent_id, "mapping": rules.mapping, "mode": rules.mode}
         return [
-            say("status.mapping", **current),
-            *(say("status.kept_apart", agent=key) for key in kept),
+            request.say("status.mapping", **current),
+            *(request.say("status.kept_apart", agent=key) for key in kept),
         ]
 
     async def _help(self, request: CommandRequest) -> CommandAnswer:

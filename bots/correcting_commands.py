@@ -21,12 +21,6 @@ from engine.store import Store
 _SHOWN_CHARS = 200
 _LABEL_CHARS = 60
 _MOST_SHOWN = 15
-_NOTHING = "Nothing here that you may change holds these words; `memory show` lists what I know."
-_SAY_WHAT = "Say which line or which words."
-_ASK_FORGET = "I will forget this:\n{shown}"
-_ERASED = "What was said is erased for good, with everything made of it; the rest can be undone."
-_CHANGED = "The memory has just changed; please give the command once more."
-_WHICH = "Which one?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +31,17 @@ class _Found:
     notes: Sequence[Passage] = ()
     said: Sequence[Message] = ()
 
-    @property
-    def shown(self) -> str:
+    def shown(self, request: CommandRequest) -> str:
         """As a list for people."""
-        rows = [f"- in `{line.block.label}`: {_short(line.text)}" for line in self.lines]
-        rows += [f"- noted: {_short(note.text)}" for note in self.notes]
-        rows += [f"- said {one.sent_at:%Y-%m-%d %H:%M}: {_short(one.text)}" for one in self.said]
+        say = request.say
+        rows = [
+            say("found.line", label=line.block.label, text=_short(line.text)) for line in self.lines
+        ]
+        rows += [say("found.note", text=_short(note.text)) for note in self.notes]
+        rows += [say("found.said", at=one.sent_at, text=_short(one.text)) for one in self.said]
         more = len(rows) - _MOST_SHOWN
-        return "\n".join([*rows[:_MOST_SHOWN], *([f"- and {more} more"] if more > 0 else [])])
+        rest = [say("found.more", count=more)] if more > 0 else []
+        return "\n".join(f"- {row}" for row in [*rows[:_MOST_SHOWN], *rest])
 
 
 class CorrectingCommands:
@@ -79,11 +76,13 @@ class CorrectingCommands:
         speaker = None if self._memory.may_change_shared(request) else request.actor
         said = await self._store.exchanges_with(request.scope, _item(request), speaker)
         found = replace(found, said=said)
-        if not found.shown:
-            raise BadRequest(_NOTHING)
+        shown = found.shown(request)
+        if not shown:
+            raise BadRequest(request.say("found.nothing"))
         if not request.confirmed:
-            text = _ASK_FORGET.format(shown=found.shown)
-            return CommandAnswer(text=f"{text}\n\n{_ERASED}" if said else text, confirm="Forget it")
+            asked = request.say("forget.question", shown=shown)
+            asked += f"\n\n{request.say('forget.for_good')}" if said else ""
+            return CommandAnswer(text=asked, confirm=request.say("answer.forget"))
         return await self._carry_out(request, found)
 
     async def _carry_out(self, request: CommandRequest, found: _Found) -> CommandAnswer:
@@ -98,31 +97,34 @@ class CorrectingCommands:
             change_id = await self._correct(request, blocks, revisions=revisions)
         keys = [one.source_key for one in found.said if one.source_key]
         erased = await self._inbox.delete(request.scope.tenant, keys) if keys else 0
-        text = (
-            f"Forgotten: {len(found.lines)} lines, {len(found.notes)} notes, {erased} messages "
-            "with what was made of them."
+        done = request.say(
+            "forget.done",
+            lines=len(found.lines),
+            notes=len(found.notes),
+            messages=erased,
         )
-        return CommandAnswer(text=text, choices=_undo(change_id) if not erased else ())
+        return CommandAnswer(text=done, choices=() if erased else _undo(request, change_id))
 
     async def _edit(self, request: CommandRequest) -> CommandAnswer:
-        text = " ".join(request.arguments.get("text", "").split())
-        if not text:
-            raise BadRequest("Say what it should say instead.")
+        wanted = " ".join(request.arguments.get("text", "").split())
+        if not wanted:
+            raise BadRequest(request.say("edit.say_what"))
         found = await self._one(request)
         if isinstance(found, CommandAnswer):
             return found
         if isinstance(found, Line):
-            change_id = await self._correct(request, [_edited(found, text)])
+            change_id = await self._correct(request, [_edited(found, wanted)])
         else:
-            change_id = await self._replace(request, found, text)
-        return CommandAnswer(text=f"It says now: {text}", choices=_undo(change_id))
+            change_id = await self._replace(request, found, wanted)
+        done = request.say("edit.done", text=wanted)
+        return CommandAnswer(text=done, choices=_undo(request, change_id))
 
-    async def _replace(self, request: CommandRequest, note: Passage, text: str) -> str:
+    async def _replace(self, request: CommandRequest, note: Passage, wanted: str) -> str:
         now = self._now()
         fresh = Passage(
             id=str(ULID.from_datetime(now)),
             title=note.title,
-            text=text,
+            text=wanted,
             tags=note.tags,
             author=request.actor,
             author_name=request.actor_name,
@@ -138,9 +140,10 @@ class CorrectingCommands:
         assert isinstance(found, Line)  # noqa: S101 - notes were left out
         pins = [*found.block.pinned, found.text]
         change_id = await self._correct(request, [_pinned(found.block, pins)])
-        text = f"Pinned: {found.text}\nNeither I nor the memory agent will drop or change it."
-        unpin = Choice(label="Unpin", command="memory unpin", arguments={"item": found.text})
-        return CommandAnswer(text=text, choices=(unpin, *_undo(change_id)))
+        label, item = request.say("pin.unpin"), {"item": found.text}
+        unpin = Choice(label=label, command="memory unpin", arguments=item)
+        done = request.say("pin.done", text=found.text)
+        return CommandAnswer(text=done, choices=(unpin, *_undo(request, change_id)))
 
     async def _unpin(self, request: CommandRequest) -> CommandAnswer:
         found = await self._one(request, notes=False, pinned=True)
@@ -149,7 +152,8 @@ class CorrectingCommands:
         assert isinstance(found, Line)  # noqa: S101 - notes were left out
         pins = [line for line in found.block.pinned if line != found.text]
         change_id = await self._correct(request, [_pinned(found.block, pins)])
-        return CommandAnswer(text=f"No longer pinned: {found.text}", choices=_undo(change_id))
+        done = request.say("pin.undone", text=found.text)
+        return CommandAnswer(text=done, choices=_undo(request, change_id))
 
     async def _find(
         self, request: CommandRequest, *, notes: bool = True, pinned: bool = False
@@ -171,11 +175,11 @@ class CorrectingCommands:
         found = await self._find(request, notes=notes, pinned=pinned)
         candidates: list[Line | Passage] = [*found.lines, *found.notes]
         if not candidates:
-            raise BadRequest(_NOTHING)
+            raise BadRequest(request.say("found.nothing"))
         if len(candidates) == 1:
             return candidates[0]
         return CommandAnswer(
-            text=f"{_WHICH}\n{found.shown}",
+            text=f"{request.say('found.which')}\n{found.shown(request)}",
             choices=tuple(
                 Choice(
                     label=_short(one.text, _LABEL_CHARS),
@@ -210,13 +214,13 @@ class CorrectingCommands:
         try:
             return await self._store.correct(request.scope, correction)
         except StaleBlock as conflict:
-            raise BadRequest(_CHANGED) from conflict
+            raise BadRequest(request.say("answer.changed")) from conflict
 
 
 def _item(request: CommandRequest) -> str:
     words = " ".join(request.arguments.get("item", "").split())
     if not words:
-        raise BadRequest(_SAY_WHAT)
+        raise BadRequest(request.say("found.say_what"))
     return words
 
 
@@ -234,9 +238,9 @@ def _without(block: Block, gone: Sequence[str]) -> list[str]:
     return [line for line in block.value.splitlines() if line not in gone]
 
 
-def _edited(line: Line, text: str) -> Block:
+def _edited(line: Line, wanted: str) -> Block:
     def changed(known: str) -> str:
-        return text if known == line.text else known
+        return wanted if known == line.text else known
 
     lines = [changed(known) for known in line.block.value.splitlines()]
     return with_lines(line.block, lines, [changed(known) for known in line.block.pinned])
@@ -246,12 +250,13 @@ def _pinned(block: Block, pins: Sequence[str]) -> Block:
     return with_lines(block, block.value.splitlines(), pins)
 
 
-def _undo(change_id: str | None) -> tuple[Choice, ...]:
+def _undo(request: CommandRequest, change_id: str | None) -> tuple[Choice, ...]:
     if change_id is None:
         return ()
-    return (Choice(label="Undo", command="memory undo", arguments={"id": change_id}),)
+    label = request.say("undo.button")
+    return (Choice(label=label, command="memory undo", arguments={"id": change_id}),)
 
 
-def _short(text: str, chars: int = _SHOWN_CHARS) -> str:
-    line = " ".join(text.split())
+def _short(said: str, chars: int = _SHOWN_CHARS) -> str:
+    line = " ".join(said.split())
     return line if len(line) <= chars else f"{line[:chars]}..."

@@ -18,10 +18,6 @@ _UNDO, _RESTORE = "memory undo", "memory restore"
 _MOST_SHOWN = 15
 _MOST_BUTTONS = 5
 _SHOWN_CHARS = 160
-_NO_CHANGE = "There is no such change that is yours to take back; `memory history` lists them."
-_BUILT_ON = "Something later has changed that, or it was taken back before; nothing was changed."
-_WRITE_TIME = "Write the time like 2026-05-03 or 2026-05-03 14:00."
-_CHANGED = "The memory has just changed; please give the command once more."
 
 
 class HistoryCommands:
@@ -54,11 +50,12 @@ class HistoryCommands:
             if topic in _words(change).casefold()
         ][:_MOST_SHOWN]
         if not found:
-            raise BadRequest("Nothing was written that you may see.")
+            raise BadRequest(request.say("history.nothing"))
         names = await self._memory.names(request, {change.author for change, _ in found})
-        rows = [_row(change, names[change.author]) for change, _ in found]
+        rows = [_row(change, names[change.author], request) for change, _ in found]
         mine = [change for change, is_mine in found if is_mine and _stands(change)]
-        buttons = (_undo_button(one, f"Undo {one.id}") for one in mine[:_MOST_BUTTONS])
+        undo = request.say("undo.button")
+        buttons = (_undo_button(one, f"{undo} {one.id}") for one in mine[:_MOST_BUTTONS])
         return CommandAnswer(text="\n".join(rows), choices=tuple(buttons))
 
     async def _undo(self, request: CommandRequest) -> CommandAnswer:
@@ -67,14 +64,15 @@ class HistoryCommands:
         open_ones = [one for one in mine if _stands(one)]
         found = [one for one in mine if one.id == wanted] if wanted else open_ones[:1]
         if not found:
-            raise BadRequest(_NO_CHANGE)
+            raise BadRequest(request.say("undo.unknown"))
         (change,) = found
         at = self._now()
         if not await self._store.undo(request.scope, change.id, actor=request.actor, at=at):
-            raise BadRequest(_BUILT_ON)
+            raise BadRequest(request.say("undo.built_on"))
         earlier = [one for one in open_ones if one.at <= change.at and one.id != change.id]
-        buttons = (_undo_button(one, "Undo the one before") for one in earlier[:1])
-        return CommandAnswer(text=f"Taken back: {_summary(change)}", choices=tuple(buttons))
+        buttons = (_undo_button(one, request.say("undo.before")) for one in earlier[:1])
+        done = request.say("undo.done", what=_summary(change, request))
+        return CommandAnswer(text=done, choices=tuple(buttons))
 
     async def _restore(self, request: CommandRequest) -> CommandAnswer:
         at = await self._time(request)
@@ -83,7 +81,7 @@ class HistoryCommands:
         blocks = [one for one in await self._memory.blocks(request) if not one.read_only]
         known = [(block, [one for one in past if one.label == block.label]) for block in blocks]
         if not any(versions for _, versions in known):
-            raise BadRequest("I knew nothing then that you may see.")
+            raise BadRequest(request.say("restore.nothing"))
         changed = [
             then
             for block, versions in known
@@ -92,15 +90,16 @@ class HistoryCommands:
         if request.confirmed:
             return await self._bring_back(request, changed)
         names = await self._memory.names(request, {one.author for one in past})
-        shown = "\n\n".join(_then(block, versions, names) for block, versions in known)
-        text = f"At {at:%Y-%m-%d %H:%M} I had in mind:\n\n{shown}"
-        return CommandAnswer(text=text, confirm="Bring this back" if changed else None)
+        empty = request.say("show.empty")
+        parts = [_then(block, versions, names, empty) for block, versions in known]
+        shown = request.say("restore.shown", at=at, blocks="\n\n".join(parts))
+        return CommandAnswer(text=shown, confirm=request.say("restore.button") if changed else None)
 
     async def _bring_back(
         self, request: CommandRequest, restored: Sequence[Block]
     ) -> CommandAnswer:
         if not restored:
-            raise BadRequest("It is as it was then, as far as you may change it.")
+            raise BadRequest(request.say("restore.same"))
         correction = Correction(
             actor=request.actor,
             action=_RESTORE,
@@ -110,10 +109,13 @@ class HistoryCommands:
         try:
             change_id = await self._store.correct(request.scope, correction)
         except StaleBlock as conflict:
-            raise BadRequest(_CHANGED) from conflict
+            raise BadRequest(request.say("answer.changed")) from conflict
         labels = ", ".join(f"`{block.label}`" for block in restored)
-        undo = Choice(label="Undo", command=_UNDO, arguments={"id": change_id})
-        return CommandAnswer(text=f"Brought back as new versions: {labels}.", choices=(undo,))
+        undo = request.say("undo.button")
+        return CommandAnswer(
+            text=request.say("restore.done", labels=labels),
+            choices=(Choice(label=undo, command=_UNDO, arguments={"id": change_id}),),
+        )
 
     def _may_restore(self, request: CommandRequest, block: Block) -> bool:
         return block.owner == request.actor or self._memory.may_change_shared(request)
@@ -121,12 +123,12 @@ class HistoryCommands:
     async def _time(self, request: CommandRequest) -> datetime:
         """A time in the asker's zone; a day means its end."""
         zone = zone_named(await self._store.timezone_of(request.actor), ZoneInfo("UTC"))
-        text = request.arguments.get("time", "").strip()
+        typed = request.arguments.get("time", "").strip()
         try:
-            at = datetime.fromisoformat(text)
+            at = datetime.fromisoformat(typed)
         except ValueError:
-            raise BadRequest(_WRITE_TIME) from None
-        if len(text) <= len("2026-05-03"):
+            raise BadRequest(request.say("restore.write_time")) from None
+        if len(typed) <= len("2026-05-03"):
             at = datetime.combine(at.date(), time.max)
         return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
@@ -143,12 +145,14 @@ def _as_then(block: Block, versions: Sequence[BlockVersion]) -> Block | None:
     return with_lines(block, value.splitlines(), pinned)
 
 
-def _then(block: Block, versions: Sequence[BlockVersion], names: Mapping[str | None, str]) -> str:
+def _then(
+    block: Block, versions: Sequence[BlockVersion], names: Mapping[str | None, str], empty: str
+) -> str:
     lines = [
         f"- {line} ({one.at:%Y-%m-%d %H:%M}, {names[one.author]})"
         for line, one in line_sources(versions).items()
     ]
-    return "\n".join([f"**{block.label}**", *(lines or ["(empty)"])])
+    return "\n".join([f"**{block.label}**", *(lines or [empty])])
 
 
 def _stands(change: Change) -> bool:
@@ -159,21 +163,22 @@ def _undo_button(change: Change, label: str) -> Choice:
     return Choice(label=label, command=_UNDO, arguments={"id": change.id})
 
 
-def _row(change: Change, name: str) -> str:
-    undone = ", taken back" if change.undone else ""
+def _row(change: Change, name: str, request: CommandRequest) -> str:
+    undone = f", {request.say('undo.undone')}" if change.undone else ""
     head = f"- `{change.id}` {change.at:%Y-%m-%d %H:%M} {name}, {change.operation}{undone}"
-    return f"{head}: {_summary(change)}"
+    return f"{head}: {_summary(change, request)}"
 
 
-def _summary(change: Change) -> str:
-    text = "; ".join(map(_piece, change.pieces)) or "nothing that is still kept"
-    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
+def _summary(change: Change, request: CommandRequest) -> str:
+    pieces = [_piece(piece, request) for piece in change.pieces]
+    shown = "; ".join(pieces) or request.say("history.gone")
+    return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}..."
 
 
-def _piece(piece: Piece) -> str:
-    where = f"`{piece.label}`" if piece.label else "note"
+def _piece(piece: Piece, request: CommandRequest) -> str:
+    where = f"`{piece.label}`" if piece.label else request.say("history.note")
     signs = [f"+ {line}" for line in piece.added] + [f"- {line}" for line in piece.removed]
-    return f"{where} {' '.join(signs) or 'pins'}"
+    return f"{where} {' '.join(signs) or request.say('history.pins')}"
 
 
 def _words(change: Change) -> str:

@@ -9,24 +9,6 @@ from bots.rights import Rights
 from engine.errors import NotAllowed
 from engine.wishes import WishStore
 
-_PAUSED = (
-    "I learn nothing about you from now on: what you say can still be searched, and nothing is "
-    "noted from it. `memory resume` ends that."
-)
-_IGNORED = (
-    "I will not remember you, in any room here: what you say is gone when it is answered, and I "
-    "note nothing about you. What I know already stays until you erase it; `memory resume` ends "
-    "that."
-)
-_RESUMED = "I learn from what you say again."
-_OFF_RECORD = (
-    "This conversation is off the record from now on: nothing of it is noted or can be searched, "
-    "and it is erased with `memory on-the-record` or `new`."
-)
-_ON_RECORD = "This conversation is remembered again; what was said off the record is erased."
-_WAS_ON_RECORD = "This conversation is on the record."
-_WHOLE_CHANNEL = "For a whole channel only an admin may say that; in a thread everybody may."
-
 
 class LearningCommands:
     """``memory pause`` and its like.
@@ -54,31 +36,32 @@ class LearningCommands:
 
     async def _pause(self, request: CommandRequest) -> CommandAnswer:
         await self._store.set_wish(request.actor, "pause", self._now())
-        return CommandAnswer(text=_PAUSED)
+        return CommandAnswer(text=request.say("learning.paused"))
 
     async def _resume(self, request: CommandRequest) -> CommandAnswer:
         await self._store.set_wish(request.actor, None, self._now())
-        return CommandAnswer(text=_RESUMED)
+        return CommandAnswer(text=request.say("learning.resumed"))
 
     async def _ignore_me(self, request: CommandRequest) -> CommandAnswer:
         await self._store.set_wish(request.actor, "never", self._now())
-        erase = Choice(label="Erase what I know", command="memory forget-me", danger=True)
-        return CommandAnswer(text=_IGNORED, choices=(erase,))
+        label = request.say("learning.erase")
+        erase = Choice(label=label, command="memory forget-me", danger=True)
+        return CommandAnswer(text=request.say("learning.ignored"), choices=(erase,))
 
     async def _off_record(self, request: CommandRequest) -> CommandAnswer:
         self._check_right(request)
         await self._store.go_off_record(request.scope, self._now())
-        return CommandAnswer(text=_OFF_RECORD)
+        return CommandAnswer(text=request.say("learning.off_record"))
 
     async def _on_record(self, request: CommandRequest) -> CommandAnswer:
         if not await self._store.is_off_record(request.scope):
-            return CommandAnswer(text=_WAS_ON_RECORD)
+            return CommandAnswer(text=request.say("learning.was_on_record"))
         self._check_right(request)
         await self._store.go_on_record(request.scope, self._now())
-        return CommandAnswer(text=_ON_RECORD)
+        return CommandAnswer(text=request.say("learning.on_record"))
 
     def _check_right(self, request: CommandRequest) -> None:
         scope = request.scope
         is_channel = scope.audience == "room" and scope.conversation_id.endswith("/main")
         if is_channel and not self._rights.is_admin(request):
-            raise NotAllowed(_WHOLE_CHANNEL)
+            raise NotAllowed(request.say("learning.whole_channel"))

@@ -6,6 +6,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from bots.adapter import Choice, CommandAnswer, CommandRequest
@@ -21,21 +22,6 @@ WRONG_CODES = 5
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no characters that look alike
 _CODE_CHARS = 8
 _GUESSERS = 1_000
-_PRIVATE_ONLY = "That is about your direct messages; use it in one."
-_WRONG = "There is no such code, or it is older than ten minutes; `memory link` gives a new one."
-_TOO_MANY = "Those were too many wrong codes; try again in ten minutes."
-_CODE = (
-    "Your code is **{code}**. Within ten minutes, type `memory link {code}` in a direct message "
-    "to me on the other platform. Give it to nobody: whoever types it shares your memory."
-)
-_WHICH = (
-    "That is the code of {other}. From now on one memory answers both of you, who have to be one "
-    "person. Which one? The other is kept under its key, and nothing of it is merged."
-)
-_START = (
-    "You ({leaving}) stop sharing the memory `{agent}`. What shall {leaving} go on with? The "
-    "shared memory stays with the other identity."
-)
 
 
 class LinkCommands:
@@ -61,74 +47,74 @@ class LinkCommands:
         _require_private(request)
         typed = request.arguments.get("code", "")
         if not typed.strip():
-            return await self._new_code(request.actor)
+            return await self._new_code(request)
         code = _hashed(typed)
-        other = await self._owner(request.actor, code)
+        other = await self._owner(request, code)
         if not (keep := request.arguments.get("keep", "").strip().lower()):
-            return _which(typed, other)
+            return _which(request, typed, other)
         agents = {"here": (other, request.actor), "there": (request.actor, other)}
         if keep not in agents:
-            raise BadRequest("Say which memory to keep: here or there.")
+            raise BadRequest(request.say("link.say_which"))
         moving, staying = agents[keep]
         agent_id = await self._agent_of(staying)
         link = Link(principal=moving, agent_id=agent_id, linked=staying)
         if not await self._store.use_link_code(code, link, self._now()):
-            raise BadRequest(_WRONG)
+            raise BadRequest(request.say("link.wrong"))
         await self._places.load(self._store)
         return CommandAnswer(
-            text=f"Done: `{agent_id}` answers {moving} and {staying} in direct messages. "
-            "`memory unlink` ends it."
+            text=request.say("link.done", agent=agent_id, one=moving, other=staying)
         )
 
-    async def _new_code(self, actor: str) -> CommandAnswer:
+    async def _new_code(self, request: CommandRequest) -> CommandAnswer:
         code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_CHARS))
-        await self._store.keep_link_code(_hashed(code), actor, self._now() + CODE_LIFE)
-        return CommandAnswer(text=_CODE.format(code=code))
+        await self._store.keep_link_code(_hashed(code), request.actor, self._now() + CODE_LIFE)
+        return CommandAnswer(text=request.say("link.code", code=code))
 
-    async def _owner(self, actor: str, code: str) -> str:
+    async def _owner(self, request: CommandRequest, code: str) -> str:
         """Whose code it is; wrong ones are counted, so that nobody finds one by trying."""
-        now = self._now()
+        now, actor = self._now(), request.actor
         wrong = self._wrong.get(actor)
         if wrong and len(wrong) == WRONG_CODES and now - wrong[0] < CODE_LIFE:
-            raise BadRequest(_TOO_MANY)
+            raise BadRequest(request.say("link.too_many"))
         owner = await self._store.link_code_owner(code, now)
         if owner is None:
             self._wrong.setdefault(actor, deque(maxlen=WRONG_CODES)).append(now)
             if len(self._wrong) > _GUESSERS:
                 self._wrong.pop(next(iter(self._wrong)))
-            raise BadRequest(_WRONG)
+            raise BadRequest(request.say("link.wrong"))
         if owner == actor:
-            raise BadRequest("That is your own code; type it on the other platform.")
+            raise BadRequest(request.say("link.own"))
         if await self._agent_of(owner) == await self._agent_of(actor):
-            raise BadRequest("You two share a memory already.")
+            raise BadRequest(request.say("link.already"))
         return owner
 
     async def _unlink(self, request: CommandRequest) -> CommandAnswer:
         _require_private(request)
-        leaving, agent_id = await self._shared(request.actor)
+        leaving, agent_id = await self._shared(request)
         own = _own_key(leaving)
         before = await self._store.resolve_agent(own) == own and own != agent_id
         start = request.arguments.get("start", "").strip().lower()
         if not start:
-            return _where_from(leaving, agent_id, before=before)
+            return _where_from(request, leaving, agent_id, before=before)
         if start == "before" and before:
             target = own
         elif start in ("copy", "empty"):
             target = await self._unused_key(leaving)
         else:
-            raise BadRequest("Say how to go on: copy, empty, or before.")
+            raise BadRequest(request.say("unlink.say_how"))
         if start == "copy":
             await self._copy(agent_id, target, request.actor)
         await self._store.set_link(Link(principal=leaving, agent_id=target), self._now())
         await self._places.load(self._store)
-        return CommandAnswer(text=f"Done: `{target}` answers {leaving} in direct messages.")
+        done = request.say("unlink.done", agent=target, who=leaving)
+        return CommandAnswer(text=done)
 
-    async def _shared(self, actor: str) -> tuple[str, str]:
+    async def _shared(self, request: CommandRequest) -> tuple[str, str]:
         """Who leaves, and which agent: the one who came, whoever of the two asks."""
         for link in await self._store.links():
-            if link.linked and actor in (link.principal, link.linked):
+            if link.linked and request.actor in (link.principal, link.linked):
                 return link.principal, link.agent_id
-        raise BadRequest("You share your memory with no other identity.")
+        raise BadRequest(request.say("unlink.nobody"))
 
     async def _agent_of(self, principal: str) -> str:
         links = {link.principal: link.agent_id for link in await self._store.links()}
@@ -154,7 +140,7 @@ class LinkCommands:
 
 def _require_private(request: CommandRequest) -> None:
     if request.scope.audience != "private":
-        raise BadRequest(_PRIVATE_ONLY)
+        raise BadRequest(request.say("link.private_only"))
 
 
 def _hashed(code: str) -> str:
@@ -167,19 +153,27 @@ def _own_key(principal: str) -> str:
     return f"{tenant}/user/{user}"
 
 
-def _which(typed: str, other: str) -> CommandAnswer:
+def _which(request: CommandRequest, typed: str, other: str) -> CommandAnswer:
+    say = partial(request.say, other=other)
     choices = tuple(
-        Choice(label=label, command="memory link", arguments={"code": typed, "keep": keep})
-        for label, keep in (("Keep the memory here", "here"), (f"Keep that of {other}", "there"))
+        Choice(
+            label=say(f"link.keep_{keep}"),
+            command="memory link",
+            arguments={"code": typed, "keep": keep},
+        )
+        for keep in ("here", "there")
     )
-    return CommandAnswer(text=_WHICH.format(other=other), choices=choices)
+    return CommandAnswer(text=say("link.which"), choices=choices)
 
 
-def _where_from(leaving: str, agent_id: str, *, before: bool) -> CommandAnswer:
-    ways = [("A copy of the shared memory", "copy"), ("An empty memory", "empty")]
-    ways += [("What was there before", "before")] if before else []
+def _where_from(
+    request: CommandRequest, leaving: str, agent_id: str, *, before: bool
+) -> CommandAnswer:
+    say = partial(request.say, who=leaving, agent=agent_id)
     choices = tuple(
-        Choice(label=label, command="memory unlink", arguments={"start": start})
-        for label, start in ways
+        Choice(
+            label=say(f"unlink.start_{start}"), command="memory unlink", arguments={"start": start}
+        )
+        for start in ("copy", "empty", *(("before",) if before else ()))
     )
-    return CommandAnswer(text=_START.format(leaving=leaving, agent=agent_id), choices=choices)
+    return CommandAnswer(text=say("unlink.question"), choices=choices)

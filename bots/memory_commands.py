@@ -67,10 +67,11 @@ class MemoryCommands:
                 if line.block.label == block.label and _is_about(line, topic)
             ]
             if rows or not topic:
-                lines.append("\n".join([_head(block), *(rows or [block.value or "(empty)"])]))
+                shown = rows or [block.value or request.say("show.empty")]
+                lines.append("\n".join([_head(block, request), *shown]))
         if topic and not lines:
-            lines = [f"Nothing in my core memory here is about {topic!r}."]
-        lines.append(f"{counts.messages} messages and {counts.passages} notes can be searched.")
+            lines = [request.say("show.nothing", topic=topic)]
+        lines.append(request.say("show.counts", messages=counts.messages, passages=counts.passages))
         return CommandAnswer(text="\n\n".join(lines))
 
     async def _memory_search(self, request: CommandRequest) -> CommandAnswer:
@@ -78,37 +79,38 @@ class MemoryCommands:
         operations = Operations(self._store, self._now, request.actor)
         said = await operations.search(request.scope, query, "recall")
         noted = await operations.search(request.scope, query, "archival")
-        return CommandAnswer(
-            text=f"{_hits('Said', said, request)}\n\n{_hits('Noted', noted, request)}"
-        )
+        parts = [_hits("search.said", said, request), _hits("search.noted", noted, request)]
+        return CommandAnswer(text="\n\n".join(parts))
 
     async def _memory_export(self, request: CommandRequest) -> CommandAnswer:
         if request.scope.audience == "private":
             return await archive(self._store, self._now, request)
         shown = await self._memory_show(request)
         file = AnswerFile(name="memory.md", content=shown.text.encode())
-        note = "This is what I keep in mind here that is yours to see; for your own archive, "
-        return CommandAnswer(text=f"{note}use this command in a direct message.", file=file)
+        return CommandAnswer(text=request.say("archive.shown"), file=file)
 
     async def _forget_me(self, request: CommandRequest) -> CommandAnswer:
         if not request.confirmed:
-            text = (
-                "I will erase everything about you that I keep here and in our direct messages: "
-                "what you said, what I noted, and the lines about you. It cannot be undone; "
-                "`memory export` gives you a copy first."
-            )
-            return CommandAnswer(text=text, confirm="Forget me")
+            question, button = request.say("forget_me.question"), request.say("forget_me.button")
+            return CommandAnswer(text=question, confirm=button)
         await self._inbox.stop(request.scope)
         receipt = await Operations(self._store, self._now, request.actor).forget(request.actor)
         await self._places.load(self._store)
-        return CommandAnswer(text=f"Done. {receipt_text(receipt)}")
+        return CommandAnswer(
+            text=f"{request.say('answer.done')} {receipt_text(receipt, request.locale)}"
+        )
 
 
-def _head(block: Block) -> str:
-    title = block.owner_name and f"about {clean_name(block.owner_name)}"
-    head = f"**{title or block.label}** ({len(block.value)}/{block.limit_chars} characters"
-    written = f", last written {block.updated_at:%Y-%m-%d %H:%M}" if block.updated_at else ""
-    return f"{head}{written})"
+def _head(block: Block, request: CommandRequest) -> str:
+    return request.say(
+        "show.head_written" if block.updated_at else "show.head",
+        title=request.say("show.about", name=clean_name(block.owner_name))
+        if block.owner_name
+        else block.label,
+        used=len(block.value),
+        limit=block.limit_chars,
+        at=block.updated_at,
+    )
 
 
 def _is_about(line: Line, topic: str) -> bool:
@@ -117,7 +119,7 @@ def _is_about(line: Line, topic: str) -> bool:
 
 def _sourced(line: Line, name: str, request: CommandRequest) -> str:
     source = next((found for key in keys_of(line.brought) if (found := link(request, key))), None)
-    pinned = "pinned, " if line.pinned else ""
+    pinned = f"{request.say('show.pinned')}, " if line.pinned else ""
     return f"- {line.text} ({pinned}{name}, {_linked(line.brought.at, source)})"
 
 
@@ -126,17 +128,19 @@ def _linked(at: datetime, source: str | None) -> str:
     return f"[{when}]({source})" if source else when
 
 
-def _hits(title: str, page: SearchPage, request: CommandRequest) -> str:
+def _hits(key: str, page: SearchPage, request: CommandRequest) -> str:
+    title = f"**{request.say(key)}**"
     if not page.hits:
-        return f"**{title}**: nothing found."
+        return f"{title}: {request.say('search.nothing')}"
     lines = [
         f"- {_linked(hit.time, link(request, hit.source_key or ''))} "
         f"{clean_name(hit.who)}: {_short(hit.text)}"
         for hit in page.hits
     ]
-    return "\n".join([f"**{title}** ({len(page.hits)} of {page.total})", *lines])
+    found = request.say("search.found", shown=len(page.hits), total=page.total)
+    return "\n".join([f"{title} ({found})", *lines])
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split())
+def _short(said: str) -> str:
+    line = " ".join(said.split())
     return line if len(line) <= _HIT_CHARS else f"{line[:_HIT_CHARS]}..."

@@ -44,13 +44,13 @@ class MessageCommands:
     async def _remember(self, request: CommandRequest) -> CommandAnswer:
         said = request.message or self._typed(request)
         if not said.text.strip():
-            raise BadRequest(text(request.locale, "remember.empty"))
+            raise BadRequest(request.say("remember.empty"))
         await self._check_wishes(request, said)
         added = await self._store.add_past(
             request.scope, self._portion(request, said), dry_run=False, at=self._now()
         )
         key = "remember.done" if added.passages else "remember.known"
-        return CommandAnswer(text=text(request.locale, key))
+        return CommandAnswer(text=request.say(key))
 
     def _typed(self, request: CommandRequest) -> PointedMessage:
         """What somebody types to be remembered comes from no other message."""
@@ -67,9 +67,9 @@ class MessageCommands:
         if origin and not self._places.learns(origin, outsider=request.outsider):
             raise NotAllowed(text(request.locale, "remember.closed"))
         if await self._store.is_off_record(request.scope):
-            raise BadRequest(text(request.locale, "remember.off_the_record"))
+            raise BadRequest(request.say("remember.off_the_record"))
         if said.author and await self._store.wish_of(said.author):
-            raise NotAllowed(text(request.locale, "remember.not_wanted"))
+            raise NotAllowed(request.say("remember.not_wanted"))
 
     def _portion(self, request: CommandRequest, said: PointedMessage) -> Portion:
         """The message too, so that it is followed when it is edited or deleted."""
@@ -113,7 +113,7 @@ class MessageCommands:
 
     def _yes(self, request: CommandRequest, key: str) -> Choice:
         return Choice(
-            label=text(request.locale, "forget_message.button"),
+            label=request.say("answer.forget"),
             command=request.command,
             arguments={"message": key},
             confirmed=True,

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from bots.texts import SOURCE, counted, text
 from engine.core_memory import line_sources
 from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
 from engine.knowledge import KnowledgeSource, readable_owners
@@ -240,17 +242,22 @@ class Operations:
         )
 
 
-def receipt_text(receipt: Receipt) -> str:
+def receipt_text(receipt: Receipt, locale: str = SOURCE) -> str:
     """What was removed and what remains, in words."""
-    removed = [f"{count} {what}" for what, count in receipt.removed.items() if count]
-    lines = [f"Removed: {', '.join(removed)}." if removed else "There was nothing to remove."]
-    lines += [f"Remains: {remains}" for remains in receipt.remains]
+    say = partial(text, locale)
+    counts = _counts(receipt.removed, locale)
+    lines = [say("erased.removed", counts=counts) if counts else say("erased.nothing")]
+    lines += [say("erased.remains", what=say(f"erased.{one}")) for one in receipt.remains]
     return "\n".join(lines)
 
 
-def counts_text(counts: dict[str, int]) -> str:
+def counts_text(counts: dict[str, int], locale: str = SOURCE) -> str:
     """``3 messages, 1 blocks`` from the counts of an archive."""
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
+    return _counts(counts, locale) or text(locale, "archive.nothing")
+
+
+def _counts(counts: dict[str, int], locale: str) -> str:
+    return ", ".join(f"{count} {counted(locale, what)}" for what, count in counts.items() if count)
 
 
 def _age_key(agent: AgentOverview, now: datetime) -> tuple[float, str]:

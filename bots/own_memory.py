@@ -19,9 +19,9 @@ from engine.store import Store
 
 _MOST_CHANGES = 200
 _SYSTEM_NAMES: dict[str | None, str] = {
-    None: "settings",
-    "memory-agent": "memory agent",
-    "operator": "operator",
+    None: "names.settings",
+    "memory-agent": "names.memory_agent",
+    "operator": "names.operator",
 }
 
 
@@ -93,14 +93,14 @@ class OwnMemory:
         return [
             Line(
                 block=block,
-                text=text,
+                text=line,
                 brought=one,
                 changeable=not block.read_only
                 and self.may_change(request, block.owner, one.author, keys_of(one), said),
             )
             for block in blocks
-            for text, one in sources[block.label].items()
-            if text.strip()
+            for line, one in sources[block.label].items()
+            if line.strip()
         ]
 
     async def notes(self, request: CommandRequest, words: str) -> list[Passage]:
@@ -158,4 +158,5 @@ class OwnMemory:
         called: dict[str | None, str] = {
             one: clean_name(known.get(one) or one.rpartition("/")[2]) for one in people
         }
-        return _SYSTEM_NAMES | called | {request.actor: "you"}
+        system = {one: request.say(key) for one, key in _SYSTEM_NAMES.items()}
+        return system | called | {request.actor: request.say("names.you")}

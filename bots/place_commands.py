@@ -16,16 +16,7 @@ from engine.place_settings import PlaceSetting
 from engine.records import BlockWrite
 from engine.store import Store
 
-_ROOMS_ONLY = "That is set for channels; use it in one."
 _LIMIT_CHARS = MemoryConfig().block_limit_chars
-_MODES = {
-    "mention": "I answer mentions, replies to me, and in threads that I take part in.",
-    "thread": "I answer a mention in a thread of its own.",
-    "listen": "I read everything here and speak up when I have something worth saying. On Discord "
-    "that needs the Message Content intent, and holds from my next connection on.",
-    "off": "I answer nobody here; commands still work.",
-}
-_KEPT = "What `{key}` remembers is kept under that key, and used again when you go back."
 
 
 class PlaceCommands:
@@ -65,25 +56,26 @@ class PlaceCommands:
         await self._choose(request, origin.place, "bots", get_args(OtherBots))
         await self._choose(request, origin.place, "learning", get_args(Learning))
         rules = self._places.rules_for(origin)
-        others = "may speak to me by mentioning me" if rules.bots == "mentions" else "are ignored"
-        learns = "" if rules.learning == "on" else " I note nothing from what is said here."
-        text = f"Mode `{rules.mode}`: {_MODES[rules.mode]} Other bots {others}.{learns}"
-        return CommandAnswer(text=text)
+        parts = [
+            request.say("mode.is", mode=rules.mode, does=request.say(f"mode.{rules.mode}")),
+            request.say(f"mode.bots_{rules.bots}"),
+            *(() if rules.learning == "on" else (request.say("mode.notes_nothing"),)),
+        ]
+        return CommandAnswer(text=" ".join(parts))
 
     async def _map(self, request: CommandRequest) -> CommandAnswer:
         origin = _room(request)
         if request.arguments.get("mapping") == "personal":
-            raise BadRequest("personal is about direct messages; set it with MEMBOT_MAPPING.")
+            raise BadRequest(request.say("map.personal"))
         before = self._places.scope_of(origin).agent_id
         await self._choose(request, origin.place, "mapping", get_args(Preset))
         await self._choose(request, origin.place, "outsiders", get_args(Outsiders))
         rules, agent_id = self._places.rules_for(origin), self._places.scope_of(origin).agent_id
-        learns = "learn" if rules.outsiders == "learn" else "answer, and learn nothing"
         lines = [
-            f"Mapping `{rules.mapping}`: what you say here is remembered by `{agent_id}`.",
-            f"From guests and in channels shared with others I {learns}.",
+            request.say("map.is", mapping=rules.mapping, agent=agent_id),
+            request.say(f"map.outsiders_{rules.outsiders}"),
         ]
-        lines += [_KEPT.format(key=before)] if before != agent_id else []
+        lines += [request.say("map.kept", agent=before)] if before != agent_id else []
         return CommandAnswer(text="\n".join(lines))
 
     async def _persona(self, request: CommandRequest) -> CommandAnswer:
@@ -92,10 +84,12 @@ class PlaceCommands:
         window = await self._store.load_window(request.scope)
         block = next((one for one in window.blocks if one.label == "persona"), None)
         if not wanted:
-            names = ", ".join(f"`{name}`" for name in self._personas) or "none"
-            shown = block.value if block else "(nobody has spoken here yet)"
-            return CommandAnswer(text=f"{shown}\n\nConfigured personas: {names}.")
-        value = _fitting(self._personas.get(wanted, wanted))
+            names = ", ".join(f"`{name}`" for name in self._personas) or request.say("persona.none")
+            shown = block.value if block else request.say("persona.unspoken")
+            return CommandAnswer(
+                text=f"{shown}\n\n{request.say('persona.configured', names=names)}"
+            )
+        value = _fitting(request, self._personas.get(wanted, wanted))
         await self._set(request, _home(request), "block:persona", value)
         if block is not None:
             changed = replace(block, value=value, version=block.version + 1)
@@ -103,27 +97,27 @@ class PlaceCommands:
                 block=changed, author=request.actor, source_key=None, operation="agent persona"
             )
             await self._store.write_blocks(request.scope, [write], self._now())
-        return CommandAnswer(text="Done: that is who I am here.")
+        return CommandAnswer(text=request.say("persona.done"))
 
     async def _block(self, request: CommandRequest) -> CommandAnswer:
         _room(request)
         label = request.arguments.get("label", "").strip()
         value = request.arguments.get("text", "").strip()
         if label in OWN_LABELS or not LABEL.fullmatch(label):
-            raise BadRequest(
-                "A block's name has letters, digits, - and _, and is none of "
-                f"{', '.join(OWN_LABELS)}."
-            )
-        await self._set(request, _home(request), f"block:{label}", _fitting(value) or None)
-        done = "always in my sight here; I can't change it" if value else "gone"
-        return CommandAnswer(text=f"Done: from the next message on, `{label}` is {done}.")
+            own = ", ".join(OWN_LABELS)
+            raise BadRequest(request.say("block.label", own=own))
+        kept = _fitting(request, value) or None
+        await self._set(request, _home(request), f"block:{label}", kept)
+        key = "block.kept" if value else "block.gone"
+        return CommandAnswer(text=request.say(key, label=label))
 
     async def _choose(
         self, request: CommandRequest, place: str, name: str, accepted: tuple[str, ...]
     ) -> None:
         value = request.arguments.get(name, "").strip().lower()
         if value and value not in accepted:
-            raise BadRequest(f"{name} is one of {', '.join(accepted)}.")
+            values = ", ".join(accepted)
+            raise BadRequest(request.say("mode.values", option=name, values=values))
         if value:
             await self._set(request, place, name, value)
 
@@ -137,7 +131,7 @@ class PlaceCommands:
 
 def _room(request: CommandRequest) -> Origin:
     if request.origin is None or request.origin.room is None:
-        raise BadRequest(_ROOMS_ONLY)
+        raise BadRequest(request.say("mode.rooms_only"))
     return request.origin
 
 
@@ -146,7 +140,8 @@ def _home(request: CommandRequest) -> str:
     return request.scope.agent_id.partition("/user/")[0]
 
 
-def _fitting(text: str) -> str:
-    if len(text) > _LIMIT_CHARS:
-        raise BadRequest(f"That has {len(text)} characters; a block holds {_LIMIT_CHARS}.")
-    return text
+def _fitting(request: CommandRequest, wanted: str) -> str:
+    chars = len(wanted)
+    if chars > _LIMIT_CHARS:
+        raise BadRequest(request.say("block.too_long", chars=chars, most=_LIMIT_CHARS))
+    return wanted

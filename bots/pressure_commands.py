@@ -8,15 +8,6 @@ from bots.commands import Handler
 from engine.errors import BadRequest, StaleTurn
 from engine.pinning import LET_GO, PIN
 
-_ANSWERS = {
-    "pinned": "Pinned: the gist of it is noted and stays when the messages are summarised.",
-    "pinned before": "That is pinned already.",
-    "private": "Nobody who spoke there wants anything to be made of it; nothing was noted.",
-    "left": "Those messages have been summarised already; search still finds every one of them.",
-}
-_LET_GO = "Fine. They are summarised when the window is full; search still finds every one of them."
-_CHANGED = "Something of it was deleted meanwhile; please try again."
-
 
 class PressureCommands:
     """``pressure pin`` and ``pressure let-go``.
@@ -37,9 +28,9 @@ class PressureCommands:
         try:
             outcome = await self._inbox.pinning.pin(request.scope, through)
         except StaleTurn as changed:
-            raise BadRequest(_CHANGED) from changed
-        return CommandAnswer(text=_ANSWERS[outcome])
+            raise BadRequest(request.say("pressure.changed")) from changed
+        key = f"pressure.{outcome.replace(' ', '_')}"
+        return CommandAnswer(text=request.say(key))
 
     async def _let_go(self, request: CommandRequest) -> CommandAnswer:
-        del request
-        return CommandAnswer(text=_LET_GO)
+        return CommandAnswer(text=request.say("pressure.let_go"))

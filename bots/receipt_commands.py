@@ -20,24 +20,6 @@ RECEIPT, UNDO, FORGET = "receipt", "write undo", "write forget"
 NOT_TRUE = "write not-true"
 _SHOWN_CHARS = 160
 _MOST_HITS = 10
-_WORDS = {
-    "block": "In `{where}`:",
-    "passage": "Noted:",
-    "deletion": "No longer noted:",
-    "schedule": "Scheduled:",
-}
-_NOTHING = "This answer used and wrote nothing that is still remembered and yours to see."
-_UNKNOWN = "That is not remembered any more."
-_NOT_YOURS = "Only the person it is about, who it was for, or an admin may do that."
-_BUILT_ON = "Something later has changed that, or it was taken back before; nothing was changed."
-_UNDONE = "Taken back; everything else stays as it was."
-_WITHDRAWN = "Taken out of memory, with a note not to learn it again from that message."
-_ASK_FORGET = (
-    "I will forget the message that this came from, with my answer and all that I noted from it. "
-    "It cannot be undone.\n> {what}"
-)
-_FORGOTTEN = "Forgotten, the message with all that came of it."
-_SOURCE_GONE = "The message it came from is not remembered any more; I have taken this back."
 
 
 class ReceiptCommands:
@@ -76,43 +58,47 @@ class ReceiptCommands:
         turn_id = request.arguments.get("turn", "").strip() or None
         found = await self._store.receipt(request.scope, turn_id)
         if found is None:
-            raise BadRequest(_NOTHING)
+            raise BadRequest(request.say("receipt.nothing"))
         written = [one for one in found.written if one.owner in {None, request.actor}]
         used = _used_lines(found, request)
         if not used and not written:
-            raise BadRequest(_NOTHING)
+            raise BadRequest(request.say("receipt.nothing"))
         labels = [f"`{one.label}`" for one in found.blocks if one.owner in {None, request.actor}]
-        parts = [f"**In mind**: {', '.join(labels)}"] if labels else []
-        parts += ["\n".join(["**Used**", *used])] if used else []
-        parts += ["\n".join(["**Written**", *map(_write_line, written)])] if written else []
+        lines = [_write_line(one, request) for one in written]
+        parts = [request.say("receipt.in_mind", labels=", ".join(labels))] if labels else []
+        parts += ["\n".join([request.say("receipt.used"), *used])] if used else []
+        parts += ["\n".join([request.say("receipt.written"), *lines])] if written else []
         mine = [one for one in written if one.stands and self._may_change(request, one)]
-        return CommandAnswer(text="\n\n".join(parts), choices=_choices(mine))
+        return CommandAnswer(text="\n\n".join(parts), choices=_choices(mine, request))
 
     async def _undo(self, request: CommandRequest) -> CommandAnswer:
         write = await self._theirs(request)
-        return CommandAnswer(text=_UNDONE if await self._take_back(request, write) else _BUILT_ON)
+        key = "receipt.undone" if await self._take_back(request, write) else "undo.built_on"
+        return CommandAnswer(text=request.say(key))
 
     async def _not_true(self, request: CommandRequest) -> CommandAnswer:
         write = await self._theirs(request)
         if write.kind == "schedule":
-            raise BadRequest("A reminder is neither true nor false; undo takes it back.")
+            raise BadRequest(request.say("receipt.reminder"))
         done = await self._inbox.disputes.not_true(
             write, actor=request.actor, name=clean_name(request.actor_name)
         )
-        return CommandAnswer(text=_WITHDRAWN if done else _BUILT_ON)
+        key = "receipt.withdrawn" if done else "undo.built_on"
+        return CommandAnswer(text=request.say(key))
 
     async def _forget(self, request: CommandRequest) -> CommandAnswer:
         """Undo first: unlearning removes what was written, but puts nothing back."""
         write = await self._theirs(request)
         if not self._is_source_theirs(request, write):
-            raise NotAllowed("Only the person who said it, or an admin, may have it forgotten.")
+            raise NotAllowed(request.say("receipt.not_said_by_you"))
         if not request.confirmed:
-            text = _ASK_FORGET.format(what=_short(write.added or write.removed))
-            return CommandAnswer(text=text, confirm="Forget it")
+            asked = request.say("receipt.question", what=_short(write.added or write.removed))
+            return CommandAnswer(text=asked, confirm=request.say("answer.forget"))
         await self._take_back(request, write)
         keys = [write.source_key] if write.source_key else []
         known = await self._inbox.delete(request.scope.tenant, keys)
-        return CommandAnswer(text=_FORGOTTEN if known else _SOURCE_GONE)
+        key = "receipt.forgotten" if known else "receipt.source_gone"
+        return CommandAnswer(text=request.say(key))
 
     async def _take_back(self, request: CommandRequest, write: Write) -> bool:
         taking = TakeBack(write=write, actor=request.actor, operation="undo", at=self._now())
@@ -123,9 +109,9 @@ class ReceiptCommands:
         write_id = request.arguments.get("write", "").strip().strip("`")
         write = await self._store.written(request.scope, write_id)
         if write is None or write.owner not in {None, request.actor}:
-            raise BadRequest(_UNKNOWN)
+            raise BadRequest(request.say("receipt.unknown"))
         if not self._may_change(request, write):
-            raise NotAllowed(_NOT_YOURS)
+            raise NotAllowed(request.say("receipt.not_yours"))
         return write
 
     def _may_change(self, request: CommandRequest, write: Write) -> bool:
@@ -141,38 +127,43 @@ def _used_lines(found: ReplyReceipt, request: CommandRequest) -> list[str]:
 
     def line(hit: Hit) -> str:
         link = permalink(request.scope, hit.source_key, channels, request.site)
-        source = f" ([message]({link}))" if link else ""
-        old = ", superseded" if hit.superseded_at else ""
+        source = f" ([{request.say('receipt.message')}]({link}))" if link else ""
+        old = f", {request.say('receipt.superseded')}" if hit.superseded_at else ""
         who = clean_name(hit.who or hit.where)
         return f"- {hit.time:%Y-%m-%d %H:%M} {who}{old}: {_short(hit.text)}{source}"
 
     hits = [*found.said, *found.noted]
-    more = [f"- and {len(hits) - _MOST_HITS} more"] if len(hits) > _MOST_HITS else []
+    rest = len(hits) - _MOST_HITS
+    more = [f"- {request.say('found.more', count=rest)}"] if rest > 0 else []
     return [line(hit) for hit in hits[:_MOST_HITS]] + more
 
 
-def _write_line(write: Write) -> str:
-    head = _WORDS[write.kind].format(where=write.where)
-    went = f" (instead of: {_short(write.removed)})" if write.removed and write.added else ""
-    gone = "" if write.stands else ", changed or taken back since"
+def _write_line(write: Write, request: CommandRequest) -> str:
+    head = request.say(f"receipt.{write.kind}", where=write.where)
+    replaced = write.removed and write.added
+    went = f" ({request.say('receipt.instead_of', what=_short(write.removed))})" if replaced else ""
+    gone = "" if write.stands else f", {request.say('receipt.gone')}"
     return f"- `{write.id}`{gone} {head} {_short(write.added or write.removed)}{went}"
 
 
-def _choices(writes: Sequence[Write]) -> tuple[Choice, ...]:
+def _choices(writes: Sequence[Write], request: CommandRequest) -> tuple[Choice, ...]:
     """Three buttons a write, named when there are several."""
     choices: list[Choice] = []
+    undo, forget, untrue = (
+        request.say(key) for key in ("undo.button", "receipt.forget", "receipt.not_true")
+    )
     for write in writes:
         name = f" {write.id}" if len(writes) > 1 else ""
         arguments = {"write": write.id}
-        choices.append(Choice(label=f"Undo{name}", command=UNDO, arguments=arguments))
-        forget = Choice(label=f"Forget{name}", command=FORGET, arguments=arguments, danger=True)
-        choices.append(forget)
+        choices += [
+            Choice(label=f"{undo}{name}", command=UNDO, arguments=arguments),
+            Choice(label=f"{forget}{name}", command=FORGET, arguments=arguments, danger=True),
+        ]
         if write.kind != "schedule":
-            untrue = Choice(label=f"Not true{name}", command=NOT_TRUE, arguments=arguments)
-            choices.append(untrue)
+            choices.append(Choice(label=f"{untrue}{name}", command=NOT_TRUE, arguments=arguments))
     return tuple(choices)
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split())
+def _short(said: str) -> str:
+    line = " ".join(said.split())
     return line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}..."

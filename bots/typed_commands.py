@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bots.adapter import Choice, CommandAnswer, CommandSpec
 from bots.command_table import usage
+from bots.texts import SOURCE, text
 from engine.errors import BadRequest
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
@@ -23,18 +24,19 @@ class Parsed:
     confirmed: bool = False
 
 
-def words_of(text: str) -> str | None:
+def words_of(said: str) -> str | None:
     """What follows the exclamation mark of a text command, or None for other text."""
-    found = _COMMAND.fullmatch(text.strip())
+    found = _COMMAND.fullmatch(said.strip())
     return found.group(1) if found else None
 
 
-def parse(typed: str, table: Sequence[CommandSpec]) -> Parsed:
+def parse(typed: str, table: Sequence[CommandSpec], locale: str = SOURCE) -> Parsed:
     """Find the command and its options, given by place or as ``name:value``.
 
     Args:
         typed: Everything after ``/membot`` or ``!``; nothing means ``help``.
         table: The command table.
+        locale: Of who typed it.
 
     Raises:
         BadRequest: With a sentence that names the nearest command or the missing option.
@@ -44,12 +46,12 @@ def parse(typed: str, table: Sequence[CommandSpec]) -> Parsed:
     typed = typed.removesuffix(_YES)
     spec = _longest_match(typed, table)
     if spec is None:
-        raise BadRequest(_unknown(typed, table))
+        raise BadRequest(_unknown(typed, table, locale))
     rest = typed.split(maxsplit=len(spec.words.split()))[len(spec.words.split()) :]
-    arguments = _arguments(rest[0] if rest else "", spec)
+    arguments = _arguments(rest[0] if rest else "", spec, locale)
     missing = [name for name in spec.options if not name.endswith("?") and name not in arguments]
     if missing:
-        raise BadRequest(f"`{missing[0]}` is missing. Write it like this: `{usage(spec)}`.")
+        raise BadRequest(text(locale, "typed.missing", option=missing[0], usage=usage(spec)))
     return Parsed(spec=spec, arguments=arguments, confirmed=confirmed)
 
 
@@ -59,11 +61,11 @@ def typed_form(choice: Choice) -> str:
     return " ".join([*words, *([_YES.strip()] if choice.confirmed else [])])
 
 
-def with_typed_choices(answer: CommandAnswer, sign: str) -> str:
+def with_typed_choices(answer: CommandAnswer, sign: str, locale: str) -> str:
     """An answer's text with what to type in the place of its buttons, each after the sign."""
     lines = [f"{choice.label}: `{sign}{typed_form(choice)}`" for choice in answer.choices]
     if answer.confirm:
-        lines.insert(0, f"{answer.confirm}: the same again with `--yes`")
+        lines.insert(0, f"{answer.confirm}: {text(locale, 'typed.again')}")
     return "\n".join([answer.text, *lines])
 
 
@@ -77,24 +79,25 @@ def _longest_match(typed: str, table: Sequence[CommandSpec]) -> CommandSpec | No
     return max(fitting, key=lambda spec: len(spec.words.split()), default=None)
 
 
-def _unknown(typed: str, table: Sequence[CommandSpec]) -> str:
+def _unknown(typed: str, table: Sequence[CommandSpec], locale: str) -> str:
     heard = typed.casefold().split()
     group = [spec.words for spec in table if spec.words.split()[0] == heard[0]]
     if group and len(heard) == 1:
-        return "Say which: " + ", ".join(f"`{words}`" for words in group) + "."
+        return text(locale, "typed.which", commands=", ".join(f"`{words}`" for words in group))
     names = [spec.words for spec in table]
     near = difflib.get_close_matches(" ".join(heard[:2]), names, n=1, cutoff=0.5) or (
         difflib.get_close_matches(heard[0], names, n=1, cutoff=0.5)
     )
-    hint = f" Did you mean `{near[0]}`?" if near else ""
-    return f"There is no such command.{hint} `help` lists them all."
+    return text(locale, "typed.near" if near else "typed.unknown", near="".join(near))
 
 
-def _arguments(rest: str, spec: CommandSpec) -> dict[str, str]:
+def _arguments(rest: str, spec: CommandSpec, locale: str) -> dict[str, str]:
     names = [name.removesuffix("?") for name in spec.options]
     named, places = _named(rest, names)
     open_names = [name for name in names if name not in named]
-    return named | _by_place(places, open_names, spec)
+    if places and not open_names:
+        raise BadRequest(text(locale, "typed.too_much", usage=usage(spec)))
+    return named | _by_place(places, open_names)
 
 
 def _named(rest: str, names: Sequence[str]) -> tuple[dict[str, str], str]:
@@ -109,23 +112,21 @@ def _named(rest: str, names: Sequence[str]) -> tuple[dict[str, str], str]:
     return named, pattern.sub("", rest).strip()
 
 
-def _by_place(text: str, names: Sequence[str], spec: CommandSpec) -> dict[str, str]:
+def _by_place(rest: str, names: Sequence[str]) -> dict[str, str]:
     """Words in the order of the options; the last option takes all that is left."""
-    if text and not names:
-        raise BadRequest(f"That is more than the command takes: `{usage(spec)}`.")
     values: dict[str, str] = {}
     for number, name in enumerate(names):
-        value, text = _next_word(text, last=number == len(names) - 1)
+        value, rest = _next_word(rest, last=number == len(names) - 1)
         if value:
             values[name] = value
     return values
 
 
-def _next_word(text: str, *, last: bool) -> tuple[str, str]:
-    quoted = re.match(r'"([^"]*)"(?:\s+|$)', text)
-    if quoted and (not last or quoted.end() == len(text)):
-        return quoted.group(1), text[quoted.end() :]
+def _next_word(rest: str, *, last: bool) -> tuple[str, str]:
+    quoted = re.match(r'"([^"]*)"(?:\s+|$)', rest)
+    if quoted and (not last or quoted.end() == len(rest)):
+        return quoted.group(1), rest[quoted.end() :]
     if last:
-        return text, ""
-    first, _, others = text.partition(" ")
+        return rest, ""
+    first, _, others = rest.partition(" ")
     return first, others.strip()

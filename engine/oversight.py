@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+Remains = Literal["others", "backups", "log"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOverview:
@@ -21,10 +23,15 @@ class AgentOverview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What an erasure removed, by table, and what could not be reached."""
+    """What an erasure removed, by table, and what could not be reached.
+
+    Attributes:
+        remains: ``others``: what they said; ``backups`` from before; ``log``: the database's,
+            because another program was reading it.
+    """
 
     removed: dict[str, int] = field(default_factory=dict)
-    remains: tuple[str, ...] = ()
+    remains: tuple[Remains, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

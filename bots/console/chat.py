@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from ulid import ULID
@@ -17,6 +18,7 @@ from bots.console.lines import LONGEST_LINE_CHARS, LineSource, TooLong
 from bots.console.screen import Screen
 from bots.places import Places
 from bots.routing import Origin, clean_name, principal_key
+from bots.texts import text
 from bots.typed_commands import Parsed, parse, with_typed_choices
 from engine.errors import BadRequest, StoreUnavailable
 from engine.records import IncomingEvent, Scope
@@ -75,11 +77,11 @@ def spoken(line: str, setting: Setting) -> tuple[str, str]:
     return (found.group(1), found.group(2)) if found else (setting.user, line)
 
 
-def command_in(text: str) -> str | None:
+def command_in(said: str) -> str | None:
     """What follows the ``/`` or ``!`` of a line that is a known command, else None."""
     firsts = {spec.words.split()[0] for spec in COMMANDS} | {"quit", "exit"}
-    if text[:1] in {"/", "!"} and (words := text[1:].split()) and words[0].lower() in firsts:
-        return text[1:].strip()
+    if said[:1] in {"/", "!"} and (words := said[1:].split()) and words[0].lower() in firsts:
+        return said[1:].strip()
     return None
 
 
@@ -118,24 +120,24 @@ class Chat:
         if isinstance(line, TooLong):
             self._refuse(self._setting.user)
             return True
-        speaker, text = spoken(line, self._setting)
-        if not text.strip():
+        speaker, said = spoken(line, self._setting)
+        if not said.strip():
             return True
-        typed = command_in(text)
+        typed = command_in(said)
         if typed in {"quit", "exit"}:
             return False
         if typed is not None:
             await self._command(speaker, typed)
         else:
-            await self._say(speaker, text)
+            await self._say(speaker, said)
         return True
 
     def _refuse(self, speaker: str) -> None:
-        sentence = f"That line is longer than {LONGEST_LINE_CHARS:,} characters and was not read."
+        sentence = text(self._setting.locale, "terminal.too_long", most=LONGEST_LINE_CHARS)
         self._desk.screen.refused(speaker, sentence)
 
-    async def _say(self, speaker: str, text: str) -> None:
-        event = self._event(speaker, text)
+    async def _say(self, speaker: str, said: str) -> None:
+        event = self._event(speaker, said)
         async with self._desk.adapter.handing_over:
             acceptance = await self._desk.turns.submit(event)
             turn_id = acceptance.turn_id if acceptance.outcome == "queued" else None
@@ -157,7 +159,7 @@ class Chat:
 
     async def _command(self, speaker: str, typed: str) -> None:
         try:
-            parsed = parse(typed, COMMANDS)
+            parsed = parse(typed, COMMANDS, self._setting.locale)
         except BadRequest as problem:
             self._desk.screen.command_answer(typed, speaker, problem.sentence)
             return
@@ -168,20 +170,23 @@ class Chat:
                 self._desk.screen.expect(answer.turn_id, speaker, request.scope.agent_id)
         if answer.confirm and self._setting.interactive:
             answer = await self._second_step(replace(request, confirmed=True), answer)
-        self._desk.screen.command_answer(parsed.spec.words, speaker, _plain(answer))
+        self._desk.screen.command_answer(
+            parsed.spec.words, speaker, _plain(answer, self._setting.locale)
+        )
         if answer.turn_id:
             await self._finish(request.scope, answer.turn_id)
             await self._desk.settle()
 
     async def _second_step(self, request: CommandRequest, asked: CommandAnswer) -> CommandAnswer:
         """Ask back, and carry on only with a yes."""
-        self._desk.screen.notice(f"{asked.text}\n{asked.confirm}? Type yes, or anything else.")
+        say = partial(text, self._setting.locale)
+        self._desk.screen.notice(f"{asked.text}\n{asked.confirm}? {say('terminal.type_yes')}")
         line = await self._lines.next()
         if isinstance(line, str) and line.strip().lower() in _YES:
             return await self._desk.commands.run(request)
-        return CommandAnswer(text="Cancelled; nothing was changed.")
+        return CommandAnswer(text=say("terminal.cancelled"))
 
-    def _event(self, speaker: str, text: str) -> IncomingEvent:
+    def _event(self, speaker: str, said: str) -> IncomingEvent:
         event_id = str(ULID.from_datetime(self._desk.now()))
         scope = self._scope(speaker)
         room = self._setting.channel
@@ -193,7 +198,7 @@ class Chat:
             place_name=f"#{room}" if room else "terminal",
             address=json.dumps({"user": user_id(speaker), "channel": room}),
             speaker_name=clean_name(speaker),
-            text=text,
+            text=said,
             sent_at=self._desk.now(),
         )
 
@@ -218,8 +223,6 @@ class Chat:
         return Origin(platform="console", team=_TEAM, user=user_id(speaker), room=room)
 
 
-def _plain(answer: CommandAnswer) -> str:
-    text = with_typed_choices(answer, "/")
-    if answer.file:
-        text += "\nAt the terminal, `membot export` writes the file."
-    return text
+def _plain(answer: CommandAnswer, locale: str) -> str:
+    shown = with_typed_choices(answer, "/", locale)
+    return f"{shown}\n{text(locale, 'terminal.file')}" if answer.file else shown

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from bots.app import Engine, open_engine
 from bots.console.adapter import ConsoleAdapter
@@ -16,12 +17,10 @@ from bots.console.lines import (
     terminal_reader,
 )
 from bots.console.screen import JsonScreen, PlainScreen, RichScreen, Screen
-from bots.conversation_commands import DEMO_NOTE
 from bots.housekeeping import keep_knowledge
 from bots.process import stop_signals, utc_now
 from bots.settings import Settings
-
-_WELCOME = "You are {user}{room}. /help lists commands, Ctrl-D leaves; what you say is kept."
+from bots.texts import text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +63,11 @@ def _screen(options: ChatOptions, *, interactive: bool) -> Screen:
 
 
 def _welcome(screen: Screen, engine: Engine, setting: Setting) -> None:
+    say = partial(text, setting.locale, user=setting.user, room=setting.channel)
     if setting.interactive:
-        room = f", in #{setting.channel}" if setting.channel else ""
-        screen.notice(_WELCOME.format(user=setting.user, room=room))
+        screen.notice(say("terminal.welcome_room" if setting.channel else "terminal.welcome"))
     if engine.model.is_demonstration:
-        screen.notice(DEMO_NOTE)
+        screen.notice(say("status.demo"))
 
 
 async def _converse(engine: Engine, screen: Screen, setting: Setting) -> int:

@@ -7,6 +7,7 @@ import discord
 
 from bots.adapter import AnswerFile
 from bots.downloads import download
+from bots.texts import text
 from engine.errors import BadRequest
 
 # https://docs.discord.com/developers/reference#signed-attachment-cdn-urls
@@ -34,16 +35,17 @@ async def fetch_attachment(url: str, limit_bytes: int, api_base_url: str | None)
         return await download(session, url, limit_bytes)
 
 
-async def attached_file(attachment: discord.Attachment) -> AnswerFile:
+async def attached_file(attachment: discord.Attachment, locale: str) -> AnswerFile:
     """The file that came with a command.
 
     Raises:
         BadRequest: It is too large, or Discord does not hand it over.
     """
     if attachment.size > _MOST_FILE_BYTES:
-        raise BadRequest(f"The file is larger than {_MOST_FILE_BYTES // 1024 // 1024} MiB.")
+        most = _MOST_FILE_BYTES // 1024 // 1024
+        raise BadRequest(text(locale, "answer.file_too_large", most=most))
     try:
         content = await attachment.read()
     except (discord.DiscordException, aiohttp.ClientError, OSError) as trouble:
-        raise BadRequest("Discord did not hand over the file; please try again.") from trouble
+        raise BadRequest(text(locale, "answer.file_gone")) from trouble
     return AnswerFile(name=attachment.filename, content=content)

@@ -61,7 +61,8 @@ class CommandDesk:
         await interaction.response.defer(ephemeral=True, thinking=True)
         attachment = next((o for o in options.values() if isinstance(o, discord.Attachment)), None)
         try:
-            file = await attached_file(attachment) if attachment is not None else None
+            locale = interaction.locale.value
+            file = await attached_file(attachment, locale) if attachment is not None else None
         except BadRequest as problem:
             await show_answer(interaction, CommandAnswer(text=problem.sentence))
             return

@@ -16,11 +16,11 @@ import discord
 
 from bots.discord_bot.inbound import Place
 from bots.routing import clean_name
+from bots.texts import SOURCE, text
 from engine.place_settings import ThreadStore
 
 _log = logging.getLogger(__name__)
 _HAS_ONE = 160004  # https://docs.discord.com/developers/topics/opcodes-and-status-codes
-_NAMELESS = "Conversation"
 _REMEMBERED = 10_000
 
 
@@ -62,9 +62,10 @@ def _key(thread_id: int) -> str:
     return f"discord:thread/{thread_id}"
 
 
-async def opened_thread(message: discord.Message, place: Place, text: str) -> Place:
+async def opened_thread(message: discord.Message, place: Place, said: str) -> Place:
     """The thread that begins with a message; where Discord allows none, the place itself."""
-    name = clean_name(text) if text else _NAMELESS
+    locale = message.guild.preferred_locale.value if message.guild else SOURCE
+    name = clean_name(said) if said else text(locale, "thread.nameless")
     try:
         await message.create_thread(name=name)
     except (discord.HTTPException, aiohttp.ClientError, OSError, ValueError) as refused:

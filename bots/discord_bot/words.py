@@ -31,7 +31,7 @@ class TypedWords:
         """Run what was typed after the exclamation mark."""
         locale = message.guild.preferred_locale.value if message.guild else SOURCE
         try:
-            parsed = parse(typed, self._table)
+            parsed = parse(typed, self._table, locale)
             answer = await self._runner.run(await self._request(message, place, parsed, locale))
         except MembotError as problem:
             answer = CommandAnswer(text=problem.sentence)
@@ -45,7 +45,7 @@ class TypedWords:
         scope = self._places.scope_of(origin)
         file = None
         if parsed.spec.takes_file and message.attachments:
-            file = await attached_file(message.attachments[0])
+            file = await attached_file(message.attachments[0], locale)
         return CommandRequest(
             command=parsed.spec.words,
             arguments=parsed.arguments,
@@ -64,7 +64,7 @@ class TypedWords:
 
 async def _show(message: discord.Message, answer: CommandAnswer, locale: str) -> None:
     done = text(locale, "answer.done")
-    parts, files = fitting(answer, with_typed_choices(answer, "!") or done)
+    parts, files = fitting(answer, with_typed_choices(answer, "!", locale) or done)
     to = message.channel if message.guild is None else message.author
     quiet = discord.AllowedMentions.none()
     try:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bots.adapter import AnswerFile, Choice, CommandAnswer
+from bots.replies import WHOLE_REPLY
 from bots.slack_bot.calls import SlackCalls
 from bots.slack_bot.render import split_text, without_pings
-from bots.texts import text as translated
+from bots.texts import text
 from engine.errors import DeliveryError
 
 ANYONE = ""  # in the place of whose button it is
@@ -60,13 +61,13 @@ class Answers:
     ) -> None:
         """Send the text in parts, the buttons, the file."""
         buttons = _buttons(asker, answer, choices, locale)
-        text = answer.text
+        shown = answer.text
         if answer.file is not None:
-            text += await self._file_notice(asker, answer.file)
-        parts = split_text(text) or [""]
+            shown += await self._file_notice(asker, answer.file, locale)
+        parts = split_text(shown) or [text(locale, "answer.done")]
         if len(parts) > _MOST_PARTS:
-            whole = AnswerFile(name="answer.md", content=answer.text.encode())
-            parts = [parts[0], await self._file_notice(asker, whole)]
+            whole = AnswerFile(name=WHOLE_REPLY, content=answer.text.encode())
+            parts = [parts[0], await self._file_notice(asker, whole, locale)]
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
             await self.say(asker, part, buttons if last else (), first=number == 0)
@@ -74,16 +75,16 @@ class Answers:
     async def say(
         self,
         asker: Asker,
-        text: str,
+        sentence: str,
         buttons: tuple[Mapping[str, Any], ...] = (),
         *,
         first: bool = True,
     ) -> None:
         """Send one message that only the asker sees."""
-        text = without_pings(text).strip() or "Done."
+        shown = without_pings(sentence).strip()
         body = {
-            "text": text[:FALLBACK_CHARS],
-            "blocks": [{"type": "markdown", "text": text}, *buttons],
+            "text": shown[:FALLBACK_CHARS],
+            "blocks": [{"type": "markdown", "text": shown}, *buttons],
         }
         for way in self._ways(asker, body, first=first):
             try:
@@ -112,12 +113,14 @@ class Answers:
             ways.insert(0, lambda: self._calls.respond(url, {**kind, **body}))
         return ways
 
-    async def _file_notice(self, asker: Asker, file: AnswerFile) -> str:
+    async def _file_notice(self, asker: Asker, file: AnswerFile, locale: str) -> str:
         try:
             await self._calls.send_file(asker.user, file)
         except DeliveryError as error:
-            return f"\n\n_The file {file.name} could not be sent: {error.sentence}_"
-        return f"\n\n_The file {file.name} is in your direct messages with me._"
+            told = text(locale, "answer.file_unsent", name=file.name, why=error.sentence)
+        else:
+            told = text(locale, "answer.file_sent", name=file.name)
+        return f"\n\n_{told}_"
 
 
 def _buttons(
@@ -127,7 +130,7 @@ def _buttons(
     buttons = _choice_buttons(asker, choices[:-1] if answer.confirm else choices)
     if answer.confirm:
         value = _value(asker, choices[-1], asker.file)
-        cancel = replace(choices[-1], label=translated(locale, "answer.cancel"), danger=False)
+        cancel = replace(choices[-1], label=text(locale, "answer.cancel"), danger=False)
         buttons += [_button(CONFIRM, choices[-1], value), _button(CANCEL, cancel, value)]
     return _row(buttons)
 
@@ -172,6 +175,6 @@ def _value(asker: Asker, choice: Choice, file: tuple[str, str] | None = None) ->
 
 
 def _button(action: str, choice: Choice, value: str) -> dict[str, Any]:
-    text = {"type": "plain_text", "text": choice.label[:75]}
-    button = {"type": "button", "action_id": action, "text": text, "value": value}
+    label = {"type": "plain_text", "text": choice.label[:75]}
+    button = {"type": "button", "action_id": action, "text": label, "value": value}
     return button | {"style": "danger"} if choice.danger else button

@@ -33,7 +33,6 @@ from engine.errors import BadRequest, DeliveryError, MembotError
 
 SLASH = "/membot"
 _KEPT = 2_000
-_FAILED = "That did not work. Whoever runs me finds the reason in the log under {}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +132,9 @@ class Commands:
         await self._answer(asker, replace(request, message=pointed, outsider=outsider))
 
     def _start(self, asker: Asker, work: Coroutine[Any, Any, None]) -> None:
-        def failed(error_id: str) -> Coroutine[Any, Any, None]:
-            return self._surface.answers.say(asker, _FAILED.format(error_id))
+        async def failed(error_id: str) -> None:
+            sorry = await self._said(asker, "answer.failed", error_id=error_id)
+            await self._surface.answers.say(asker, sorry)
 
         self._surface.background.start(work, failed)
 
@@ -153,8 +153,9 @@ class Commands:
         )
 
     async def _run_typed(self, asker: Asker, typed: str) -> None:
+        locale = await self._surface.directory.locale(asker.user)
         try:
-            parsed = parse(typed, self._surface.table)
+            parsed = parse(typed, self._surface.table, locale)
         except BadRequest as problem:
             await self._surface.answers.say(asker, problem.sentence)
             return
@@ -164,17 +165,19 @@ class Commands:
         self, asker: Asker, action_id: str, value: Mapping[str, Any], *, confirmed: bool
     ) -> None:
         if action_id == CANCEL:
-            await self._surface.answers.say(asker, await self._said(asker, "nothing_changed"))
+            await self._surface.answers.say(
+                asker, await self._said(asker, "answer.nothing_changed")
+            )
         else:
             await self._run(asker, value["command"], value["arguments"], confirmed=confirmed)
 
     async def _refuse(self, asker: Asker) -> None:
         """Tell whoever pressed, and leave the asker's message alone."""
         stranger = Asker(team=asker.team, user=asker.user, channel=asker.channel)
-        await self._surface.answers.say(stranger, await self._said(stranger, "not_yours"))
+        await self._surface.answers.say(stranger, await self._said(stranger, "answer.not_yours"))
 
-    async def _said(self, asker: Asker, name: str) -> str:
-        return text(await self._surface.directory.locale(asker.user), f"answer.{name}")
+    async def _said(self, asker: Asker, key: str, **values: str) -> str:
+        return text(await self._surface.directory.locale(asker.user), key, **values)
 
     async def _opened_form(self, asker: Asker, request: CommandRequest) -> bool:
         """Whether a form asks for what the command lacks; else it is run as it is."""

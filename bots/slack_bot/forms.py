@@ -6,7 +6,7 @@ from typing import Any
 
 from bots.adapter import CommandRequest, CommandSpec
 from bots.slack_bot.answers import Asker
-from bots.texts import summary, text
+from bots.texts import summary
 
 FORM = "membot_form"
 _FIELD = "membot_text"
@@ -47,8 +47,8 @@ def form(asker: Asker, request: CommandRequest, spec: CommandSpec, written: str)
         "callback_id": FORM,
         "private_metadata": json.dumps(back, ensure_ascii=False),
         "title": _plain(spec.words[:_TITLE_CHARS]),
-        "submit": _plain(text(request.locale, "form.save")),
-        "close": _plain(text(request.locale, "answer.cancel")),
+        "submit": _plain(request.say("form.save")),
+        "close": _plain(request.say("answer.cancel")),
         "blocks": [
             {
                 "type": "input",

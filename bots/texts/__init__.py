@@ -8,8 +8,10 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from bots.adapter import CommandSpec
+if TYPE_CHECKING:
+    from bots.adapter import CommandSpec
 
 SOURCE = "en"
 LANGUAGES = (SOURCE, "de", "fr", "es", "ja", "zh")
@@ -38,9 +40,14 @@ def text(locale: str, key: str, **values: object) -> str:
     return (own or _sentences(SOURCE)[section][name]).format(**values)
 
 
-def summary(locale: str, spec: CommandSpec) -> str:
+def summary(locale: str, spec: "CommandSpec") -> str:
     """What a command does, in a person's language."""
     return _sentences(language_of(locale)).get("commands", {}).get(spec.words, spec.summary)
+
+
+def counted(locale: str, table: str) -> str:
+    """What the rows of a table are called; like the table itself where we have no word."""
+    return _sentences(language_of(locale)).get("counted", {}).get(table, table)
 
 
 @cache

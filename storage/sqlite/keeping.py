@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import UnknownAgent
-from engine.oversight import AuditRow, Receipt
+from engine.oversight import AuditRow, Receipt, Remains
 from storage.erasure import Person
 from storage.sqlite import archive_in, archive_out, forgetting, ledger, wiping
 from storage.sqlite.database import Database
@@ -15,10 +15,6 @@ from storage.sqlite.indexes import Indexes
 from storage.transfer import open_archive
 
 __all__ = ["Keeping"]
-
-_BACKUPS = "Backups and exports made before now still hold it; delete them too."
-_OTHERS = "What other people said, and what the bot answered them, stays."
-_LOG_BUSY = "The database's log could not be emptied while another program reads; try again."
 
 
 class Keeping:
@@ -54,7 +50,7 @@ class Keeping:
             return removed
 
         removed = await self._database.write(run)
-        remains = () if conversation_only else (*await self._scrub(), _BACKUPS)
+        remains = () if conversation_only else (*await self._scrub(), "backups")
         return Receipt(removed=removed, remains=remains)
 
     async def forget(self, principal: str, *, actor: str, at: datetime) -> Receipt:
@@ -72,13 +68,13 @@ class Keeping:
             return removed
 
         removed = await self._database.write(run)
-        return Receipt(removed=removed, remains=(*await self._scrub(), _OTHERS, _BACKUPS))
+        return Receipt(removed=removed, remains=(*await self._scrub(), "others", "backups"))
 
-    async def _scrub(self) -> tuple[str, ...]:
+    async def _scrub(self) -> tuple[Remains, ...]:
         self._indexes.recall.invalidate()
         self._indexes.archival.invalidate()
         clean = await self._database.alone(wiping.scrub)
-        return () if clean else (_LOG_BUSY,)
+        return () if clean else ("log",)
 
     async def export(self, agent_id: str, file: Path, at: datetime) -> dict[str, int]:
         """Write an agent's archive, in one snapshot; the counts of its manifest.

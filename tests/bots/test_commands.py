@@ -10,7 +10,8 @@ import pytest
 from bots.adapter import AnswerFile, CommandRequest
 from bots.command_families import build_commands
 from bots.command_table import COMMANDS, help_text, usage
-from bots.conversation_commands import DEMO_NOTE, StatusInfo
+from bots.conversation_commands import StatusInfo
+from bots.texts import text
 from bots.typed_commands import parse, typed_form
 from engine.budgets import Spent
 from engine.records import BlockWrite
@@ -158,15 +159,15 @@ class TestConversation:
 class TestStatus:
     async def test_names_model_gauge_and_counts(self, desk):
         await desk.memory.reply(DM, "hi")
-        text = (await desk.run("status")).text
-        assert "m-1" in text
-        assert "of 1000 tokens" in text
-        assert "messages" in text
-        assert DEMO_NOTE not in text
+        told = (await desk.run("status")).text
+        assert "m-1" in told
+        assert "of 1000 tokens" in told
+        assert "messages" in told
+        assert text("en", "status.demo") not in told
 
     async def test_says_when_the_demo_brain_answers(self, desk):
         demo = Desk(desk.memory, info=replace(INFO, is_demonstration=True))
-        assert DEMO_NOTE in (await demo.run("status")).text
+        assert text("en", "status.demo") in (await demo.run("status")).text
 
 
 class TestRights:

@@ -284,7 +284,7 @@ class TestForgetting:
     async def test_a_stranger_leaves_an_empty_receipt(self, store):
         receipt = await store.forget("slack:T1/U99", actor="op", at=NOON)
         assert receipt.removed == {}
-        assert any("Backups" in sentence for sentence in receipt.remains)
+        assert "backups" in receipt.remains
 
     async def test_it_can_be_done_twice(self, store):
         await plant(store)
@@ -321,7 +321,7 @@ class TestRawBytes:
         await store.load_window(room())
         receipt = await store.forget(ADA, actor="op", at=later())
         assert holders(tmp_path) == []
-        assert not any("log" in sentence for sentence in receipt.remains)
+        assert "log" not in receipt.remains
         await store.close()
         assert holders(tmp_path) == []
 

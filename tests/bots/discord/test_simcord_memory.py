@@ -60,3 +60,23 @@ async def test_told_shown_edited_undone_pinned_forgotten(guild, general, ada, ri
     assert await card(rig, scope) == "Deaf in one ear."
     await give("card", text="none")
     assert await card(rig, scope) is None
+
+
+@pytest.mark.behaviour("command.locale", "discord")
+async def test_a_german_asker_is_answered_in_german(simcord_env, me, rig):
+    guild = simcord_env.create_guild(preferred_locale="de")
+    general = guild.create_text_channel("general")
+    ada = guild.add_member(simcord_env.create_user("ada", global_name="Ada"))
+    origin = Origin(platform="discord", team=str(guild.id), user=str(ada.id), room=str(general.id))
+    await tell(rig, scope_of(origin), "I play the cello.", "Plays the cello.")
+
+    async def answered(words):
+        await ada.send(general, f"{me} !memory {words}")
+        return ada.user.dm_channel.last_message.content
+
+    assert "- Plays the cello. (du, " in await answered("show")
+    asked = await answered("forget cello")
+    assert asked.startswith("Das vergesse ich:\n- im Block `human:")
+    assert asked.endswith("Vergessen: noch einmal dasselbe mit `--yes`")
+    assert (await answered("forget cello --yes")).startswith("Vergessen: 1 Zeilen, 0 Notizen")
+    assert "`item` fehlt." in await answered("forget")

@@ -82,3 +82,22 @@ async def test_told_shown_edited_undone_pinned_forgotten(bot, slack, rig):
     assert await card(rig, SCOPE) == "Deaf in one ear."
     await give("card none")
     assert await card(rig, SCOPE) is None
+
+
+@pytest.mark.behaviour("command.locale", "slack")
+async def test_a_german_asker_is_answered_in_german(bot, slack, rig):
+    slack.users["U1"]["locale"] = "de-DE"
+    await tell(rig, SCOPE, "I play the cello.", "Plays the cello.")
+    for words in ("show", "forget cello", "forget"):
+        await bot.take(slack.slash(f"memory {words}"), "slash_commands")
+    await slack.until(lambda: len(slack.responses) == 3)
+    texts = "\n".join(answer["blocks"][0]["text"] for answer in slack.responses)
+    assert "- Plays the cello. (du, " in texts
+    assert "Das vergesse ich:" in texts
+    assert "`item` fehlt." in texts
+    labels = [one["text"]["text"] for answer in slack.responses for one in buttons_of(answer)]
+    assert labels == ["Vergessen", "Abbrechen"]
+
+
+def buttons_of(answer):
+    return [one for block in answer["blocks"] for one in block.get("elements", ())]
