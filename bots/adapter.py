@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from bots.routing import Origin
 from bots.texts import text
+from engine.answer_files import AnswerFile as AnswerFile  # noqa: PLC0414 - likewise
 from engine.choices import Choice as Choice  # noqa: PLC0414 - a part of every answer
 from engine.delivery import Delivery
 from engine.records import Attachment, IncomingEvent, Scope
@@ -42,14 +43,6 @@ class Inbox(Protocol):
     async def close_place(self, key: str) -> None:
         """Follow that a channel, or the bot in a whole tenant, is gone."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerFile:
-    """A file that comes with a command's answer."""
-
-    name: str
-    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from engine.choices import Choice
 from engine.delivery import Delivery
 from engine.errors import DeliveryDelayed, DeliveryRefused, MembotError
 from engine.hooks import Delivered, Hook, ignore
+from engine.notices import NO_FILE
 from engine.previews import PreviewStore
 from engine.records import OutboxItem
 from engine.store import OutboxStore
@@ -186,7 +187,7 @@ class OutboxSender:
         if self._receipts and item.has_receipt and item.kind == "answer":
             item = replace(item, choices=(*item.choices, receipt_of(item)))
         await self._store.mark_sending(item.id, self._now())
-        parts = self._delivery.split(item.text)
+        parts = self._parts_of(item)
         try:
             reference = await self._send_parts(item, parts)
         except DeliveryDelayed as delay:
@@ -201,10 +202,37 @@ class OutboxSender:
         reference = item.part_refs[-1] if item.part_refs else ""
         for number in range(len(item.part_refs), len(parts)):
             last = number + 1 == len(parts)
-            shown = item if last else replace(item, choices=())  # buttons stand under the end
-            reference = await self._delivery.send(shown, parts[number], number)
+            has_buttons = not any(parts[number + 1 :])  # they stand under the end of the words
+            shown = replace(
+                item,
+                choices=item.choices if has_buttons else (),
+                file=item.file if last else None,
+            )
+            reference = await self._send_part(shown, parts[number], number)
             if not last:
                 await self._store.mark_part_sent(item.id, reference)
+        return reference
+
+    def _parts_of(self, item: OutboxItem) -> list[str]:
+        parts = self._delivery.split(item.text)
+        return [*parts, ""] if item.file and self._delivery.files_apart else parts
+
+    async def _send_part(self, item: OutboxItem, part: str, number: int) -> str:
+        """Send a part; when the file is what is not taken, its words come alone and say so."""
+        try:
+            return await self._delivery.send(item, part, number)
+        except DeliveryRefused:
+            if item.file is None:
+                raise
+        log.warning(
+            "A file is undeliverable",
+            extra={"action": "delivery.file_refused", "item_id": item.id},
+        )
+        bare, reference = replace(item, file=None), ""
+        words = f"{part}\n\n{NO_FILE.format(name=item.file.name)}".strip()
+        for piece in self._delivery.split(words):
+            reference = await self._delivery.send(bare, piece, number)
+            number += 1
         return reference
 
     async def _later(self, item: OutboxItem, delay: DeliveryDelayed) -> None:

@@ -12,6 +12,7 @@ from engine.config import EngineConfig
 from engine.context_window import ContextWindow
 from engine.dispatcher import Background, Dispatcher, ShowActivity
 from engine.disputes import Disputes
+from engine.file_tools import file_tools
 from engine.hooks import Hook
 from engine.memory_agent import MemoryAgent, MemoryAgentTools
 from engine.memory_tools import correction_tools, memory_tools
@@ -73,7 +74,7 @@ def builtin_tools(context_tokens: int = _ROOMY_TOKENS) -> list[Tool]:
     """
     if context_tokens < _ROOMY_TOKENS:
         return memory_tools()
-    return [*memory_tools(), *correction_tools(), *schedule_tools()]
+    return [*memory_tools(), *correction_tools(), *schedule_tools(), *file_tools()]
 
 
 def build_dispatcher(ports: EnginePorts, config: EngineConfig) -> Dispatcher:

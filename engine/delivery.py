@@ -8,9 +8,15 @@ Activity = Literal["waiting", "working", "idle"]
 
 
 class Delivery(Protocol):
-    """Sends one outbox item; order, pacing and retries belong to the caller."""
+    """Sends one outbox item; order, pacing and retries belong to the caller.
+
+    Attributes:
+        files_apart: Whether the file of a reply is a part of its own, after the words, and has
+            none; elsewhere it goes with the last part.
+    """
 
     platform: str
+    files_apart: bool
 
     def split(self, text: str) -> list[str]:
         """Cut a reply into the parts the platform takes, nothing lost."""
@@ -20,7 +26,8 @@ class Delivery(Protocol):
         """Send one part; the platform's id of it.
 
         Args:
-            item: The reply; ``item.nonce`` with ``number`` identifies a repeat.
+            item: The reply; ``item.nonce`` with ``number`` identifies a repeat. It has the file
+                that goes with this part.
             part: Text within the platform's limit.
             number: Place of the part, from 0.
 

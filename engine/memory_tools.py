@@ -31,6 +31,7 @@ from engine.tools import MemoryContext, Tool, ToolContext, ToolFunction, make_to
 
 SEND_MESSAGE = "send_message"
 NO_RESULTS = "No results found."
+NOT_SENT = "Not sent: the person was answered before the alert and has said nothing since."
 _MAX_PAUSE_MINUTES = 360
 _LEAST_HIT_CHARS = 40
 _CHARS_AROUND_A_HIT = 150
@@ -48,7 +49,7 @@ async def send_message(context: ToolContext, message: str) -> str:
     if not message.strip():
         raise ModelMistake("message is empty; write what the person should read.")
     if not context.may_speak:
-        return "Not sent: the person was answered before the alert and has said nothing since."
+        return NOT_SENT
     context.draft.replies.append(Reply(text=message))
     return "Sent."
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from engine.answer_files import AnswerFile
 from engine.choices import Choice
 
 Audience = Literal["private", "room"]
@@ -346,6 +347,7 @@ class Reply:
     text: str
     kind: Literal["answer", "notice", "pressure"] = "answer"
     choices: tuple[Choice, ...] = ()
+    file: AnswerFile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -510,6 +512,7 @@ class OutboxItem:
     nonce: str
     part_refs: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
+    file: AnswerFile | None = None
     has_receipt: bool = False
     preview_ref: str | None = None
     created_at: datetime

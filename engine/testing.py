@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.answer_files import AnswerFile
 from engine.chat_model import ModelReply, ModelRequest, ToolCall
 from engine.delivery import Activity
 from engine.errors import DeliveryDelayed, DeliveryError, ModelUnavailable
@@ -185,6 +186,7 @@ class RecordingDelivery:
 
     Attributes:
         sent: Text of every part that arrived, in order.
+        files: Every file that arrived, in order.
         attempts: ``(nonce, part number)`` of every try.
         activities: ``(turn id, activity)`` of every sign of life.
         failures: Raised by the next tries, one each, before anything is sent.
@@ -193,7 +195,9 @@ class RecordingDelivery:
 
     def __init__(self, platform: str = "console", part_chars: int = 2000) -> None:
         self.platform = platform
+        self.files_apart = False
         self.sent: list[str] = []
+        self.files: list[AnswerFile] = []
         self.attempts: list[tuple[str, int]] = []
         self.activities: list[tuple[str, str]] = []
         self.failures: list[DeliveryError] = []
@@ -224,6 +228,7 @@ class RecordingDelivery:
         if key not in self._references:
             self._references[key] = f"{self.platform}-{len(self.sent) + 1}"
             self.sent.append(part)
+            self.files += [item.file] if item.file else []
             self.arrived.set()
         if self.lost_responses:
             self.lost_responses -= 1

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 from ulid import ULID
 
 from engine import notices
+from engine.answer_files import AnswerFile
 from engine.chat_model import ChatModel, ModelReply, Watch, ask
 from engine.config import MemoryConfig
 from engine.context_window import ContextWindow, Fitter
 from engine.errors import ContextOverflow, StaleBlock
 from engine.events import alert_payload, assistant_payload, result_payload
+from engine.file_tools import as_repeated, said
 from engine.hooks import Hook, MemoryPressure
 from engine.knowledge import KnowledgeSource, readable_owners
 from engine.memory_tools import SEND_MESSAGE
@@ -58,6 +60,7 @@ class TurnResult:
     state: TurnState
     steps: int
     replies: tuple[str, ...] = ()
+    files: tuple[AnswerFile, ...] = ()
     scheduled: bool = False
 
 
@@ -123,6 +126,7 @@ class TurnRunner:
                         state="done",
                         steps=step,
                         replies=replies,
+                        files=tuple(it.file for it in log.replies if it.file),
                         scheduled=log.scheduled,
                     )
 
@@ -285,9 +289,9 @@ class TurnRunner:
         self, turn: Turn, reply: ModelReply, results: Sequence[ToolResult], draft: Draft
     ) -> list[Message]:
         """The model's answer and its results as queue entries, their tokens counted."""
-        said = "\n\n".join(item.text for item in draft.replies)
-        answer = await self._answers.fit_entry(assistant_payload(reply.content, reply.tool_calls))
-        messages = [self._message(turn, "assistant", "answer", said, *answer)]
+        calls = [as_repeated(result) for result in results]
+        answer = await self._answers.fit_entry(assistant_payload(reply.content, calls))
+        messages = [self._message(turn, "assistant", "answer", said(draft.replies), *answer)]
         for result in results:
             shown = await self._results.fit(result.message, self._result_entry(result))
             kind = ANSWERED if result.ok else FAILED

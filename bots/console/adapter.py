@@ -19,6 +19,7 @@ class ConsoleAdapter:
     """
 
     platform = "console"
+    files_apart = False
     preview_pace = PreviewPace(first_seconds=0.3, between_seconds=0.1)
 
     def __init__(self, screen: Screen) -> None:

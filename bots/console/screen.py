@@ -5,9 +5,12 @@ Standard output carries replies and nothing else; notices go to standard error.
 
 import asyncio
 import json
+import re
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.answer_files import AnswerFile
 from engine.records import OutboxItem
 
 if TYPE_CHECKING:
@@ -60,6 +63,15 @@ class Screen(Protocol):
         ...
 
 
+def with_file(part: str, file: AnswerFile | None) -> str:
+    """A part, and under it the text of its file in a code block that the text cannot end."""
+    if file is None:
+        return part
+    text = file.content.decode()
+    marks = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
+    return f"{part}\n\n{file.name}:\n{marks}\n{text.rstrip()}\n{marks}"
+
+
 def write_line(text: str) -> None:
     """One line, or several, to standard output at once."""
     sys.stdout.write(f"{text}\n")
@@ -71,7 +83,7 @@ class PlainScreen:
 
     async def reply(self, item: OutboxItem, part: str) -> None:
         """Show a part of a reply."""
-        write_line(part)
+        write_line(with_file(part, item.file))
 
     def expect(self, turn_id: str, speaker: str, agent_id: str) -> None:
         """Nothing to prepare."""
@@ -116,14 +128,17 @@ class JsonScreen(PlainScreen):
     async def reply(self, item: OutboxItem, part: str) -> None:
         """Show the turn's object with its first reply; the others are in it."""
         if item.turn_id not in self._expected:
-            self._show(_speaker(item), part, item.turn_id, item.scope.agent_id, steps=0)
+            files = (item.file,) if item.file else ()
+            agent_id = item.scope.agent_id
+            self._show(_speaker(item), part, item.turn_id, agent_id, steps=0, files=files)
             return
         future, known = self._expected[item.turn_id]
         result = await asyncio.shield(future)
         if not known.get("shown"):
             known["shown"] = True
             text = "\n".join(result.replies) or part
-            self._show(known["user"], text, item.turn_id, known["agent_id"], steps=result.steps)
+            agent_id, steps = known["agent_id"], result.steps
+            self._show(known["user"], text, item.turn_id, agent_id, steps=steps, files=result.files)
 
     def turn_ended(self, result: "TurnResult") -> None:
         """Let the replies out; a silent turn is an object with an empty one."""
@@ -143,14 +158,25 @@ class JsonScreen(PlainScreen):
         answer = {"user": speaker, "reply": "", "turn_id": None, "steps": 0, "agent_id": None}
         write_line(json.dumps({**answer, "error": sentence}, ensure_ascii=False))
 
-    def _show(self, user: str, reply: str, turn_id: str, agent_id: str, *, steps: int) -> None:
-        answer = {
+    def _show(
+        self,
+        user: str,
+        reply: str,
+        turn_id: str,
+        agent_id: str,
+        *,
+        steps: int,
+        files: Sequence[AnswerFile] = (),
+    ) -> None:
+        answer: dict[str, Any] = {
             "user": user,
             "reply": reply,
             "turn_id": turn_id,
             "steps": steps,
             "agent_id": agent_id,
         }
+        if files:
+            answer["files"] = [{"name": one.name, "content": one.content.decode()} for one in files]
         write_line(json.dumps(answer, ensure_ascii=False))
 
 
@@ -170,7 +196,7 @@ class RichScreen:
 
     async def reply(self, item: OutboxItem, part: str) -> None:
         """Show a reply with its Markdown."""
-        self._markdown(part)
+        self._markdown(with_file(part, item.file))
 
     def expect(self, turn_id: str, speaker: str, agent_id: str) -> None:
         """From here on a sign of life may be shown."""

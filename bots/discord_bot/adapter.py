@@ -55,6 +55,7 @@ class DiscordAdapter:
     """
 
     platform = "discord"
+    files_apart = False
     preview_pace = previews.PACE
 
     def __init__(  # noqa: PLR0913 - each is a thing of its own

@@ -37,14 +37,15 @@ async def show_answer(
 def fitting(answer: CommandAnswer, shown: str) -> tuple[list[str], list[discord.File]]:
     """What is shown of an answer, in parts; of a very long one the first part and a file."""
     parts = parts_of(shown)
-    files = [] if answer.file is None else [_upload(answer.file)]
+    files = [] if answer.file is None else [upload(answer.file)]
     if len(parts) > MOST_PARTS:
         whole = AnswerFile(name=WHOLE_REPLY, content=answer.text.encode())
-        return parts[:1], [_upload(whole), *files]
+        return parts[:1], [upload(whole), *files]
     return parts, files
 
 
-def _upload(file: AnswerFile) -> discord.File:
+def upload(file: AnswerFile) -> discord.File:
+    """A file as Discord's library takes it."""
     return discord.File(io.BytesIO(file.content), filename=file.name)
 
 

@@ -1,7 +1,6 @@
 """One part of a reply as one Discord message, and Discord's refusals sorted: later or never."""
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from http import HTTPStatus
 import aiohttp
 import discord
 
-from bots.discord_bot.answers import drawn, view_of
+from bots.adapter import AnswerFile
+from bots.discord_bot.answers import drawn, upload, view_of
 from bots.discord_bot.confirmations import ANYONE, Asked, Button
 from bots.discord_bot.render import is_too_long
 from bots.replies import WHOLE_REPLY
@@ -101,10 +101,11 @@ def _retry_after(refused: discord.HTTPException) -> float | None:
 
 
 def attached(item: OutboxItem) -> list[discord.File]:
-    """The whole reply as a file, where it is too long for messages."""
-    if not is_too_long(item.text):
-        return []
-    return [discord.File(io.BytesIO(item.text.encode()), filename=WHOLE_REPLY)]
+    """The file that goes with a reply, and the whole of one that is too long for messages."""
+    files = [upload(item.file)] if item.file else []
+    if is_too_long(item.text):
+        files.append(upload(AnswerFile(name=WHOLE_REPLY, content=item.text.encode())))
+    return files
 
 
 def reference_of(item: OutboxItem) -> discord.MessageReference | None:

@@ -75,6 +75,7 @@ class SlackAdapter:
     api_base_url: str | None = None
     ping_interval_seconds: float = 5.0
     platform: str = field(default="slack", init=False)
+    files_apart: bool = field(default=True, init=False)
     preview_pace: PreviewPace = field(default=PACE, init=False)
     _me: Identity | None = field(default=None, init=False)
     _calls: SlackCalls = field(init=False)

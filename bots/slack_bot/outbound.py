@@ -28,18 +28,20 @@ class Outbound:
         address = address_from(item.address)
         if address.thread_ts:
             await self._threads.join(address.team, address.channel, address.thread_ts)
+        if item.file and not part:
+            return await self._upload(item.file, None, address)
         if number == 0 and item.preview_ref is not None:
             content = _content(without_pings(part), item.choices, address)
             shown_in = await self._streams.become(item, content)
             if shown_in:
                 return shown_in
         if number and is_too_long(item.text):
-            return await self._upload(item, part, address)
+            whole = AnswerFile(name=WHOLE_REPLY, content=item.text.encode())
+            return await self._upload(whole, part, address)
         return await self._post(item, part, number, address)
 
-    async def _upload(self, item: OutboxItem, words: str, address: Address) -> str:
-        """The whole reply as a file, with words of its own; what follows its first part."""
-        file = AnswerFile(name=WHOLE_REPLY, content=item.text.encode())
+    async def _upload(self, file: AnswerFile, words: str | None, address: Address) -> str:
+        """A file, which is a message of its own here."""
         await self._calls.upload(file, address.channel, address.thread_ts, words)
         return f"{address.channel}/{file.name}"
 

@@ -109,7 +109,7 @@ class Outbox:
 
     async def mark_sent(self, item_id: str, reference: str, at: datetime) -> None:
         """Record the platform's id of what was sent; rides along with the next write."""
-        changes = {"state": "sent", "reference": reference, "updated_at": to_text(at)}
+        changes = {"state": "sent", "reference": reference, "updated_at": to_text(at), "file": None}
         await self._database.write_soon(lambda c: outbox.set_state(c, item_id, changes))
 
     async def postpone(self, item_id: str, until: datetime, reason: str) -> None:
@@ -118,5 +118,6 @@ class Outbox:
 
     async def give_up(self, item_id: str, reason: str, at: datetime) -> None:
         """Mark the item undeliverable; ``doctor`` shows it."""
-        changes = {"state": "undeliverable", "reason": reason, "updated_at": to_text(at)}
+        now = to_text(at)
+        changes = {"state": "undeliverable", "reason": reason, "updated_at": now, "file": None}
         await self._database.write(lambda c: outbox.set_state(c, item_id, changes))

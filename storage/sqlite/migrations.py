@@ -17,6 +17,7 @@ from storage.sqlite.tables import (
     LATE_APPROVALS,
     MEMORY_AGENT,
     OUTBOX_CHOICES,
+    OUTBOX_FILES,
     PREVIEWS,
     SHOWN_LINES,
     TABLES,
@@ -146,6 +147,13 @@ def shown_lines(db: sqlite_utils.Database) -> None:
 def late_approvals(db: sqlite_utils.Database) -> None:
     """Agents are told of calls that nobody allowed in time."""
     for statement in LATE_APPROVALS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def outbox_files(db: sqlite_utils.Database) -> None:
+    """Files that go with replies."""
+    for statement in OUTBOX_FILES:
         db.conn.execute(statement)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ulid import ULID
 
+from engine.answer_files import AnswerFile
 from engine.choices import Choice
 from engine.errors import StaleTurn
 from engine.records import OutboxItem, Reply, Scope
@@ -20,7 +21,7 @@ __all__ = [
     "add",
     "add_part",
     "choices_in",
-    "choices_of",
+    "content_of",
     "due",
     "hold",
     "insert",
@@ -48,29 +49,27 @@ def insert(connection: sqlite3.Connection, to: Destination, reply: Reply, at: da
     """Put one reply in the outbox; its id."""
     turn_id, scope, place, address = to
     now, item_id = to_text(at), str(ULID.from_datetime(at))
+    row = {
+        "id": item_id,
+        "turn_id": turn_id,
+        "tenant": scope.tenant,
+        "agent_id": scope.agent_id,
+        "conversation_id": scope.conversation_id,
+        "speaker": scope.speaker,
+        "audience": scope.audience,
+        "platform": scope.platform,
+        "place": place,
+        "address": address,
+        **content_of(reply),
+        "due": now,
+        "nonce": item_id[-_NONCE_CHARS:],
+        "created_at": now,
+        "updated_at": now,
+    }
     connection.execute(
-        "INSERT INTO outbox (id, turn_id, tenant, agent_id, conversation_id, speaker, "
-        "audience, platform, place, address, text, kind, choices, due, nonce, created_at, "
-        "updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            item_id,
-            turn_id,
-            scope.tenant,
-            scope.agent_id,
-            scope.conversation_id,
-            scope.speaker,
-            scope.audience,
-            scope.platform,
-            place,
-            address,
-            reply.text,
-            reply.kind,
-            choices_of(reply),
-            now,
-            item_id[-_NONCE_CHARS:],
-            now,
-            now,
-        ),
+        f"INSERT INTO outbox ({', '.join(row)}) "  # noqa: S608 - our own names
+        f"VALUES ({', '.join(f':{name}' for name in row)})",
+        row,
     )
     return item_id
 
@@ -81,14 +80,27 @@ def hold(connection: sqlite3.Connection, to: Destination, reply: Reply, at: date
     set_state(connection, held, {"state": "held"})
 
 
-def choices_of(reply: Reply) -> str:
-    """The buttons of a reply as they are stored."""
-    return json.dumps([asdict(choice) for choice in reply.choices], ensure_ascii=False)
+def content_of(reply: Reply) -> dict[str, Any]:
+    """What a row holds of a reply, by column."""
+    choices = [asdict(choice) for choice in reply.choices]
+    return {
+        "text": reply.text,
+        "kind": reply.kind,
+        "choices": json.dumps(choices, ensure_ascii=False),
+        "file_name": reply.file.name if reply.file else None,
+        "file": reply.file.content if reply.file else None,
+    }
 
 
 def choices_in(row: Any) -> tuple[Choice, ...]:  # noqa: ANN401 - a row of any query
     """The buttons that a row holds."""
     return tuple(Choice(**choice) for choice in json.loads(row["choices"]))
+
+
+def _file_in(row: Any) -> AnswerFile | None:  # noqa: ANN401 - a row of any query
+    if row["file"] is None:
+        return None
+    return AnswerFile(name=row["file_name"], content=row["file"])
 
 
 _OPEN = "('pending', 'sending', 'preview', 'held')"
@@ -175,6 +187,7 @@ def item_of(row: Any) -> OutboxItem:  # noqa: ANN401 - a row of any query
         nonce=row["nonce"],
         part_refs=tuple(json.loads(row["part_refs"])),
         choices=choices_in(row),
+        file=_file_in(row),
         has_receipt=bool(row["has_receipt"]),
         preview_ref=row["preview_ref"],
         created_at=from_text(row["created_at"]),

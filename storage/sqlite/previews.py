@@ -49,9 +49,9 @@ def speak(
     if shown and replies:
         first, *replies = replies
         now = to_text(at)
-        changes = {"text": first.text, "kind": first.kind, "choices": outbox.choices_of(first)}
         times = {"due": now, "updated_at": now}
-        outbox.set_state(connection, shown["id"], {**changes, **times, "state": "pending"})
+        changes = {**outbox.content_of(first), **times, "state": "pending"}
+        outbox.set_state(connection, shown["id"], changes)
     outbox.add(connection, (turn.id, turn.scope, turn.place, turn.address), replies, at)
 
 

@@ -349,3 +349,8 @@ SHOWN_LINES = (
         reference TEXT NOT NULL
     ) WITHOUT ROWID""",
 )
+
+OUTBOX_FILES = (
+    "ALTER TABLE outbox ADD COLUMN file_name TEXT",
+    "ALTER TABLE outbox ADD COLUMN file BLOB",
+)

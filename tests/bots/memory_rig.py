@@ -78,7 +78,7 @@ class Memory:
         commit = StepCommit(
             turn=turn,
             step=1,
-            replies=tuple(Reply(text=text) for text in texts),
+            replies=tuple(one if isinstance(one, Reply) else Reply(text=one) for one in texts),
             state="done",
             at=self.clock(),
         )

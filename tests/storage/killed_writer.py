@@ -4,9 +4,16 @@ import asyncio
 import sys
 from pathlib import Path
 
+from engine.answer_files import AnswerFile
+from engine.records import Reply
 from engine.testing import FixedClock
 from storage.sqlite.store import SqliteStore
 from tests.storage.builders import NOON, block, direct, passage, request, step, write
+
+
+def with_file(text):
+    """A reply whose file says the same."""
+    return Reply(text=text, file=AnswerFile(name="answer.txt", content=text.encode()))
 
 
 def say(kind, what):
@@ -28,7 +35,7 @@ async def run(path, first):
                 step(
                     turn,
                     says=[answer],
-                    replies=[answer],
+                    replies=[with_file(answer)],
                     blocks=(write(human, answer),),
                     passages=(passage(answer),),
                 )

@@ -55,5 +55,7 @@ class TestKilled:
         assert covered == [f"question {number}" for number in asked[: len(covered)]]
         assert (await store.counts(direct())).passages == len(done)
         assert len(asked) - len(covered) <= 1
-        assert len(await store.outbox_due("slack", NOON, 99)) <= 1
+        waiting = await store.outbox_due("slack", NOON, 99)
+        assert len(waiting) <= 1
+        assert [item.file.content.decode() for item in waiting] == [it.text for it in waiting]
         await store.close()
