@@ -64,6 +64,29 @@ class TestPipes:
             assert b"Traceback" not in await process.stderr.read()
 
 
+PLAN = {"name": "plan.md", "content": "1. ```tea```\n2. cake", "message": "Your plan."}
+
+
+class TestFiles:
+    async def test_are_shown_and_not_written_to_disk(self, tmp_path):
+        async with ModelServer() as model:
+            model.script(tool_calls(("send_file", PLAN)))
+            ended = await membot(tmp_path, "chat", text="plan\n", OPENAI_BASE_URL=model.url)
+        shown = "Your plan.\n\nplan.md:\n````\n1. ```tea```\n2. cake\n````\n"
+        assert ended.out == shown
+        assert [*tmp_path.rglob("*.md")] == []
+
+    async def test_are_a_field_of_the_object(self, tmp_path):
+        async with ModelServer() as model:
+            model.script(tool_calls(("send_file", PLAN)))
+            ended = await membot(
+                tmp_path, "chat", "--json", text="plan\n", OPENAI_BASE_URL=model.url
+            )
+        (only,) = ended.objects
+        assert only["reply"] == "Your plan."
+        assert only["files"] == [{"name": "plan.md", "content": PLAN["content"]}]
+
+
 class TestJson:
     async def test_each_line_is_an_object(self, tmp_path):
         async with ModelServer() as model:

@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.delivery import OutboxSender, Pacing, retry_delay
+from engine.answer_files import AnswerFile
+from engine.choices import Choice
 from engine.errors import DeliveryDelayed, DeliveryRefused, StoreUnavailable
 from engine.hooks import Delivered
+from engine.notices import NO_FILE
+from engine.records import Reply
 from engine.testing import RecordingDelivery
 from tests.bots.memory_rig import open_memory, scope, until
 
@@ -123,6 +127,96 @@ class TestOrder:
             await post.settle()
         assert sorted(post.sent) == ["0", "1", "2", "3", "4"]
         assert crowd.most == 2
+
+
+FILE = AnswerFile(name="plan.md", content=b"Tea at four.")
+CHOICE = Choice(label="Undo", command="undo")
+
+
+class Shelf(RecordingDelivery):
+    """A platform on which files stand apart; keeps what every part was sent with."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.files_apart = True
+        self.seen = []
+
+    async def send(self, item, part, number):
+        self.seen.append((number, part, len(item.choices), item.file is not None))
+        return await super().send(item, part, number)
+
+
+class NoFiles(RecordingDelivery):
+    """A platform that takes no files."""
+
+    async def send(self, item, part, number):
+        if item.file:
+            raise DeliveryRefused("No files here.")
+        return await super().send(item, part, number)
+
+
+class TestFiles:
+    """A file goes with its reply, once, and its words arrive whatever becomes of it."""
+
+    async def written(self, memory, text="abc", *more):
+        await memory.reply(ADA, Reply(text=text, file=FILE, choices=(CHOICE,)), *more)
+
+    async def test_goes_with_the_last_part(self, memory):
+        await self.written(memory, "abcdef")
+        shelf = Shelf(part_chars=3)
+        shelf.files_apart = False
+        async with sending(memory, shelf) as post:
+            await post.settle()
+        assert shelf.seen == [(0, "abc", 0, False), (1, "def", 1, True)]
+        assert shelf.files == [FILE]
+
+    async def test_apart_follows_the_words_and_leaves_them_their_buttons(self, memory):
+        await self.written(memory)
+        shelf = Shelf()
+        async with sending(memory, shelf) as post:
+            await post.settle()
+        assert shelf.seen[0] == (0, "abc", 1, False)
+        assert shelf.seen[1][0::3] == (1, True)
+
+    async def test_that_has_to_wait_does_not_repeat_the_words(self, memory):
+        await self.written(memory, "ab")
+        delivery = FailsAt(1)
+        delivery.files_apart = True
+        async with sending(memory, delivery) as post:
+            await post.settle()
+            await post.advance(60)
+        assert delivery.numbers == [0, 1, 1]
+        assert delivery.files == [FILE]
+
+    async def test_of_a_process_that_died_goes_once(self, memory):
+        await self.written(memory)
+        delivery = RecordingDelivery()
+        (item,) = await memory.due()
+        await memory.store.mark_sending(item.id, memory.clock())
+        await delivery.send(item, "abc", 0)  # and nobody noted it
+        async with sending(memory, delivery) as post:
+            await post.settle()
+        assert delivery.files == [FILE]
+        assert await memory.due() == []
+
+    @pytest.mark.parametrize("apart", [False, True])
+    async def test_that_is_refused_leaves_its_words_with_a_sentence(self, memory, apart):
+        await self.written(memory, "The plan.", "next")
+        delivery = NoFiles()
+        delivery.files_apart = apart
+        async with sending(memory, delivery) as post:
+            await post.settle()
+        sentence = NO_FILE.format(name="plan.md")
+        words = ["The plan.", sentence] if apart else [f"The plan.\n\n{sentence}"]
+        assert delivery.sent == [*words, "next"]
+        assert [event.state for event in post.heard] == ["sent", "sent"]
+
+    async def test_that_is_refused_with_its_words_is_undeliverable(self, memory):
+        await self.written(memory)
+        async with sending(memory) as post:
+            post.delivery.fail(2, DeliveryRefused("No such channel."))
+            await post.settle()
+        assert [event.state for event in post.heard] == ["undeliverable"]
 
 
 class Crowd(RecordingDelivery):

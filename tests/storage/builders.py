@@ -131,9 +131,7 @@ def step(turn, number=None, *, says=(), replies=(), **changes):
         "turn": turn,
         "step": number or turn.steps + 1,
         "messages": tuple(message(text, scope=turn.scope, turn_id=turn.id) for text in says),
-        "replies": tuple(
-            one if isinstance(one, Reply) else Reply(text=one) for one in replies
-        ),
+        "replies": tuple(one if isinstance(one, Reply) else Reply(text=one) for one in replies),
         "usage": (TokenUsage(model="m", input_tokens=10, output_tokens=2),),
         "state": "done",
         "at": NOON,

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from engine.answer_files import AnswerFile
 from engine.choices import Choice
 from engine.errors import StaleTurn
 from engine.records import Reply
-from tests.storage.builders import NOON, begin, direct, later, room, step
+from tests.storage.builders import NOON, begin, direct, later, message, room, step, talk
 
 
 async def reply(store, *texts, scope=None, place=None):
@@ -71,6 +72,63 @@ class TestChoices:
         assert item.choices == (choice,)
         await store.mark_sent(item.id, "ref", NOON)
         assert (await first(store)).choices == ()
+
+
+FILE = AnswerFile(name="plan.md", content=b"Tea at four.")
+
+
+class TestFiles:
+    async def test_travel_with_their_reply(self, opener):
+        store = await opener()
+        await reply(store, Reply(text="The plan.", file=FILE), "More.")
+        await store.close()
+        store = await opener()
+        item = await first(store)
+        assert item.file == FILE
+        await store.mark_sent(item.id, "ref", NOON)
+        assert (await first(store)).file is None
+        await store.close()
+
+    async def test_take_the_place_of_a_preview(self, store):
+        turn = await begin(store)
+        shown = await store.open_preview(turn, NOON)
+        await store.commit_step(step(turn, replies=[Reply(text="The plan.", file=FILE)]))
+        item = await first(store)
+        assert (item.id, item.file) == (shown.id, FILE)
+
+    @pytest.mark.parametrize(
+        "end", ["sent", "given up", "forgotten", "deleted", "expired", "reset"]
+    )
+    async def test_leave_nothing_in_the_database_when_they_are_gone(self, opener, tmp_path, end):
+        store = await opener()
+        await talk(store, scope=direct("U2"))
+        turn = await reply(store, Reply(text="The plan.", file=FILE), place="P")
+        item, scope = await first(store), turn.scope
+        asked = await store.find_message(scope.tenant, turn.source_key)
+        notice = message("gone", scope=scope)
+        ends = {
+            "sent": lambda: store.mark_sent(item.id, "ref", NOON),
+            "given up": lambda: store.give_up(item.id, "gone", NOON),
+            "forgotten": lambda: store.forget("slack:T1/U1", actor="op", at=NOON),
+            "deleted": lambda: store.delete_messages([(asked, notice)], NOON),
+            "expired": lambda: store.expire(scope.tenant, later(), later()),
+            "reset": lambda: store.reset(
+                scope.agent_id, conversation_only=False, actor="op", at=NOON
+            ),
+        }
+        assert any(FILE.content in found for found in contents(tmp_path))
+        await ends[end]()
+        await store.close()
+        assert not any(FILE.content in found for found in contents(tmp_path))
+
+    async def test_are_pruned_with_their_reply(self, store):
+        await reply(store, Reply(text="The plan.", file=FILE))
+        await store.give_up((await first(store)).id, "gone", NOON)
+        assert await store.prune(later()) > 0
+
+
+def contents(folder):
+    return [file.read_bytes() for file in folder.glob("membot.db*")]
 
 
 class TestRetries:

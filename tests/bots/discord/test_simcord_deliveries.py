@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from engine.answer_files import AnswerFile
 from engine.choices import Choice
 from engine.errors import DeliveryDelayed, DeliveryRefused
 from engine.progress import Work
@@ -212,6 +213,25 @@ class TestVeryLongReplies:
         await adapter.send(replace(item, preview_ref=shown), part, 0)
         assert len(general.history()) == 2
         assert [file.filename for file in general.last_message.attachments] == ["answer.md"]
+
+
+@pytest.mark.behaviour("how.files-out", "discord")
+class TestFiles:
+    FILE = AnswerFile(name="everyone.md", content=b"Tea at four, @everyone.")
+
+    async def test_come_with_the_words(self, simcord_env, general, adapter):
+        await adapter.send(replace(make_item(general.id), file=self.FILE), "The plan.", 0)
+        assert general.last_message.content == "The plan."
+        [file] = general.last_message.attachments
+        assert (file.filename, file.size) == ("everyone.md", len(self.FILE.content))
+        assert posted(simcord_env)[-1]["allowed_mentions"]["parse"] == []
+
+    async def test_come_in_the_message_that_was_their_preview(self, general, adapter, item):
+        shown = await adapter.preview(item, "The")
+        await adapter.send(replace(item, preview_ref=shown, file=self.FILE), "The plan.", 0)
+        assert len(general.history()) == 2
+        assert general.last_message.content == "The plan."
+        assert [file.filename for file in general.last_message.attachments] == ["everyone.md"]
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import socket
+from dataclasses import replace
 
 import discord
 import pytest
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bots.adapter import CommandAnswer
+from bots.adapter import AnswerFile, CommandAnswer
 from engine.errors import BadSettings, DeliveryDelayed, DeliveryRefused
 from engine.records import Quote
 from tests.bots.discord.doubles import RecordingInbox, RecordingRunner, make_adapter, make_item
@@ -296,6 +297,22 @@ class TestDelivery:
         server.fail("POST", MESSAGES, 429, Via="1.1 google", Retry_After="1", body=body)
         await adapter.send(make_item(CHANNEL_ID), "Hello", 0)
         assert server.sent() == ["Hello"]
+
+    @pytest.mark.behaviour("how.files-out", "discord")
+    async def test_sends_a_file_with_its_words_once(self, server, adapter):
+        file = AnswerFile(name="plan.md", content=b"Tea at four.")
+        item = replace(make_item(CHANNEL_ID), file=file)
+        for _ in range(2):  # the answer to the first try was lost
+            await adapter.send(item, "The plan.", 0)
+        assert server.sent() == ["The plan."]
+        assert server.uploads == [("plan.md", b"Tea at four.")]
+
+    @pytest.mark.parametrize(("status", "code"), [(403, 50013), (413, 40005)])
+    async def test_of_a_file_that_is_not_taken_is_refused(self, server, adapter, status, code):
+        server.fail("POST", MESSAGES, status, body={"message": "No.", "code": code})
+        item = replace(make_item(CHANNEL_ID), file=AnswerFile(name="plan.md", content=b"Tea."))
+        with pytest.raises(DeliveryRefused):
+            await adapter.send(item, "The plan.", 0)
 
     async def test_leaves_a_long_wait_to_the_outbox(self, server, adapter):
         body = {"message": "slow down", "retry_after": 64.0, "global": False}

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.answer_files import AnswerFile
 from engine.choices import Choice
 from engine.errors import DeliveryDelayed, DeliveryRefused
 from engine.progress import Work
@@ -234,6 +235,29 @@ async def test_a_very_long_reply_is_its_first_part_and_a_file(bot, slack, room_e
     assert list(slack.uploads.values()) == [text.encode()]
     [done] = slack.params("files.completeUploadExternal")
     assert done["thread_ts"] == slack.posted[0]["thread_ts"]
+
+
+@pytest.mark.behaviour("how.files-out", "slack")
+class TestFiles:
+    def item(self, event):
+        file = AnswerFile(name="plan.md", content=b"Tea at four, <!channel>.")
+        return replace(an_item(event), file=file)
+
+    async def test_follow_their_words_in_the_same_thread(self, bot, slack, room_event):
+        assert bot.adapter.files_apart
+        item = self.item(room_event)
+        await bot.adapter.send(replace(item, file=None), "The plan.", 0)
+        assert await bot.adapter.send(item, "", 1) == "C1/plan.md"
+        [post], [file] = slack.posted, slack.files
+        assert (file["title"], file["content"]) == ("plan.md", item.file.content)
+        [done] = slack.params("files.completeUploadExternal")
+        assert done["thread_ts"] == post["thread_ts"]
+
+    async def test_that_slack_does_not_take_are_refused(self, bot, slack, event):
+        slack.fail("files.getUploadURLExternal", Fault(error="missing_scope"))
+        with pytest.raises(DeliveryRefused):
+            await bot.adapter.send(self.item(event), "", 1)
+        assert slack.posted == []
 
 
 class TestTrouble:
