@@ -13,3 +13,11 @@ class AnswerFile:
 
     name: str
     content: bytes = field(repr=False)
+
+    @property
+    def text(self) -> str | None:
+        """What stands in it; None when it is no text."""
+        try:
+            return self.content.decode()
+        except UnicodeDecodeError:
+            return None

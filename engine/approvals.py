@@ -201,6 +201,8 @@ class Approvals:
         call = ToolCall(id=approval.id, name=approval.tool, arguments=approval.arguments)
         result = await self._toolbox.run(call, context, approved=True)
         status = "It was allowed and has run" if result.ok else "It was allowed, but failed"
+        if context.draft.replies:
+            return f"{status}, but a file of a tool that waits for a yes is not sent."
         return f"{status}: {result.message}"
 
     async def _tell(self, approval: Approval, outcome: str, submit: Submit) -> str | None:

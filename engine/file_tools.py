@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from engine.answer_files import AnswerFile
@@ -16,6 +16,7 @@ from engine.records import Reply
 from engine.tools import Tool, ToolContext, ToolResult, make_tool
 
 MOST_CHARS = 100_000  # more than a model writes in one answer
+MOST_BYTES = 8_000_000  # Discord takes 10 MiB: https://docs.discord.com/developers/reference
 SEARCHED_CHARS = 8_000
 _REPEATED_CHARS = 300
 _NAME_CHARS = 60
@@ -26,6 +27,7 @@ _ENDINGS = frozenset({
     "sh", "sql", "srt", "svg", "swift", "tex", "toml", "ts", "tsv", "txt", "vcf", "xml", "yaml",
     "yml",
 })  # fmt: skip
+_MADE = frozenset({"docx", "gif", "jpeg", "jpg", "pdf", "png", "webp", "xlsx", "zip"})
 
 
 async def send_file(context: ToolContext, name: str, content: str, message: str = "") -> str:
@@ -53,6 +55,23 @@ def file_tools() -> list[Tool]:
     return [make_tool(send_file, chains=False)]
 
 
+def hand_over(context: ToolContext, file: AnswerFile) -> str:
+    """Send what an own tool made, as a reply of its own; the words for the model.
+
+    Raises:
+        ModelMistake: It is not a file that may be sent.
+    """
+    if not (isinstance(file.name, str) and isinstance(file.content, bytes) and file.content):
+        raise ModelMistake("The tool made a file without a name or bytes; do without it.")
+    name = _checked_name(file.name, _ENDINGS | _MADE)
+    if len(file.content) > MOST_BYTES:
+        raise ModelMistake(f"{name} is larger than {MOST_BYTES:,} bytes and was not sent.")
+    if not context.may_speak:
+        return NOT_SENT
+    context.draft.replies.append(Reply(text=f"`{name}`", file=replace(file, name=name)))
+    return f"The person got {name} ({len(file.content):,} bytes)."
+
+
 def said(replies: Iterable[Reply]) -> str:
     """What recall memory keeps of replies: their words, and as much of a file as is searched."""
     return "\n\n".join(part for reply in replies for part in _said(reply))
@@ -69,19 +88,18 @@ def as_repeated(result: ToolResult) -> ToolCall:
 
 
 def _said(reply: Reply) -> list[str]:
-    if reply.file is None:
+    if reply.file is None or reply.file.text is None:
         return [reply.text]
-    text = cut_text(reply.file.content.decode(), SEARCHED_CHARS)
-    return [reply.text, f"{reply.file.name}:\n{text}"]
+    return [reply.text, f"{reply.file.name}:\n{cut_text(reply.file.text, SEARCHED_CHARS)}"]
 
 
-def _checked_name(name: str) -> str:
+def _checked_name(name: str, endings: Collection[str] = _ENDINGS) -> str:
     """The name without a folder and without what pings, hides or means something to a system."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     plain = (char if char in "._-" or _is_of_a_word(char) else "-" for char in last)
     stem, _, ending = "".join(plain).rpartition(".")
     stem = stem.strip(".-")[:_NAME_CHARS]
-    if not stem or ending.lower() not in _ENDINGS:
+    if not stem or ending.lower() not in endings:
         raise ModelMistake("name must end as a text file does, e.g. plan.md, table.csv, script.py.")
     return f"{stem}.{ending}"
 

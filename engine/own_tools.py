@@ -18,13 +18,15 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from engine.answer_files import AnswerFile
 from engine.chat_model import HEARTBEAT
 from engine.errors import BadSettings, ModelMistake
 from engine.events import whole_characters
+from engine.file_tools import hand_over
 from engine.tools import CONTEXT, Tool, ToolContext, make_tool
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ _REASON_CHARS = 200
 _FREE_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 OwnFunction = Callable[..., Any]
+Made = TypeVar("Made", bound=str | AnswerFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +137,8 @@ def own_tool(function: OwnFunction, limits: ToolLimits, threads: Threads) -> Too
         if takes_context:
             arguments[CONTEXT] = _view(context)
         call = partial(function, **arguments)
-        return await contained(function.__name__, _text_of(call, threads), limits.seconds)
+        made = await contained(function.__name__, _made_by(call, threads), limits.seconds)
+        return made if isinstance(made, str) else hand_over(context, made)
 
     try:
         tool = make_tool(function, runs=run)
@@ -171,8 +175,8 @@ def _view(context: ToolContext) -> TurnView:
     )
 
 
-async def contained(name: str, work: Coroutine[Any, Any, str], seconds: float) -> str:
-    """The text that foreign code comes to, whatever it does.
+async def contained(name: str, work: Coroutine[Any, Any, Made], seconds: float) -> Made:
+    """What foreign code comes to, whatever it does.
 
     Args:
         name: Of the tool.
@@ -190,15 +194,15 @@ async def contained(name: str, work: Coroutine[Any, Any, str], seconds: float) -
             task.cancel()
     if not task.done():
         raise ModelMistake(f"{name} gave no answer within {seconds:g} seconds and was given up.")
-    text, problem = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
+    made, problem = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
     if isinstance(problem, ModelMistake):
         raise ModelMistake(as_text(problem.sentence)) from problem
-    if problem or text is None:
+    if problem or made is None:
         raise ModelMistake(_failure(name, problem)) from problem
-    return text
+    return made
 
 
-async def _guarded(work: Awaitable[str]) -> tuple[str | None, BaseException | None]:
+async def _guarded(work: Awaitable[Made]) -> tuple[Made | None, BaseException | None]:
     try:
         return await work, None
     except asyncio.CancelledError:
@@ -222,14 +226,16 @@ def _innermost(trace: TracebackType | None) -> str:
     return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
 
 
-async def _text_of(call: partial[Any], threads: Threads) -> str:
-    """Call the function and make a text of what it returns, neither on the event loop."""
+async def _made_by(call: partial[Any], threads: Threads) -> str | AnswerFile:
+    """Call the function and make a text of what is no file, neither on the event loop."""
     if inspect.iscoroutinefunction(call.func):
         result = await call()
     else:
         result = await threads.run(call)
     if inspect.isawaitable(result):
         result = await result
+    if isinstance(result, AnswerFile):
+        return result
     if isinstance(result, str):
         return as_text(result)
     text: str = await threads.run(partial(as_text, result))

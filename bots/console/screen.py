@@ -67,7 +67,9 @@ def with_file(part: str, file: AnswerFile | None) -> str:
     """A part, and under it the text of its file in a code block that the text cannot end."""
     if file is None:
         return part
-    text = file.content.decode()
+    if file.text is None:
+        return f"{part}\n\n{file.name}: {len(file.content):,} bytes, which are not shown here."
+    text = file.text
     marks = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
     return f"{part}\n\n{file.name}:\n{marks}\n{text.rstrip()}\n{marks}"
 
@@ -176,7 +178,7 @@ class JsonScreen(PlainScreen):
             "agent_id": agent_id,
         }
         if files:
-            answer["files"] = [{"name": one.name, "content": one.content.decode()} for one in files]
+            answer["files"] = [{"name": one.name, "content": one.text} for one in files]
         write_line(json.dumps(answer, ensure_ascii=False))
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from bots.console.chat import Setting, command_in, spoken, user_id
 from bots.console.lines import LineSource, TooLong, piped_reader
+from bots.console.screen import with_file
+from engine.answer_files import AnswerFile
 
 ROOM = Setting(user="Ada", channel="lab")
 ALONE = Setting(user="Ada")
@@ -76,3 +78,9 @@ class TestCommands:
     )
     def test_only_known_words_after_a_slash_are_one(self, line, command):
         assert command_in(line) == command
+
+
+class TestFiles:
+    def test_that_are_no_text_are_a_name_and_a_size(self):
+        shown = with_file("Look.", AnswerFile(name="a.png", content=b"\xff" * 1200))
+        assert shown == "Look.\n\na.png: 1,200 bytes, which are not shown here."

@@ -12,6 +12,7 @@ from bots.adapter import CommandRequest
 from bots.command_families import build_commands
 from bots.conversation_commands import StatusInfo
 from bots.housekeeping import keep_approvals
+from engine.answer_files import AnswerFile
 from engine.errors import StoreUnavailable
 from engine.own_tools import Threads, ToolLimits, own_tool
 from engine.testing import call, say
@@ -36,6 +37,7 @@ class House:
     def __init__(self, rig):
         self.rig = rig
         self.deleted = []
+        self.makes = None
         self.meanwhile = partial(asyncio.sleep, 0)
         self.restart()
 
@@ -44,7 +46,7 @@ class House:
             """Delete a file."""
             self.deleted.append(path)
             await self.meanwhile()
-            return f"deleted {path}"
+            return self.makes or f"deleted {path}"
 
         limits = ToolLimits(places=("*",), seconds=5)
         tool = own_tool(delete_file, limits, Threads())
@@ -127,6 +129,13 @@ class TestACallThatNeedsAYes:
         answers = await asyncio.gather(*(house.command("approve", approval_id) for _ in range(5)))
         assert sorted(answer.text for answer in answers)[0] == "Allowed; it has run."
         assert house.deleted == ["a.txt"]
+
+    async def test_that_makes_a_file_tells_the_agent_that_nobody_got_it(self, house):
+        approval_id = await house.ask()
+        house.makes = AnswerFile(name="a.png", content=b"PNG")
+        house.rig.script(call("send_message", message="I cannot send it."))
+        envelope = await house.outcome(await house.command("approve", approval_id))
+        assert "has run, but a file of a tool that waits for a yes is not sent" in str(envelope)
 
     async def test_is_not_run_after_a_no_and_the_agent_knows(self, house):
         approval_id = await house.ask()

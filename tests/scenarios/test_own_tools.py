@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine.answer_files import AnswerFile
 from engine.own_tools import Threads, ToolLimits, TurnView, own_tool
+from engine.records import RecallSearch
 from engine.testing import call
 from tests.bots.processes import membot
 from tests.engine.builders import ADA, dm_scope, room_scope
@@ -36,10 +38,61 @@ def weather(city: str, context: TurnView) -> dict[str, str]:
     return {"city": city, "sky": "clear" * (50_000 if city == "Flood" else 1)}
 
 
+PNG = b"\x89PNG\r\n\xff"
+
+
+def chart(name: str = "chart.png", size: int = 1) -> AnswerFile:
+    """Draw a chart.
+
+    Args:
+        name: Of the file.
+        size: How often it is drawn.
+    """
+    return AnswerFile(name=name, content=PNG * size)
+
+
 def bring(rig, function, **limits):
     limits = ToolLimits(**{"places": ("*",), "seconds": 5, **limits})
     rig.own_tools = (own_tool(function, limits, Threads()),)
     rig.start_engine()
+
+
+class TestAFileOfAnOwnTool:
+    async def due(self, rig):
+        items = []
+        while due := await rig.store.outbox_due("console", rig.clock(), 9):
+            for item in due:
+                items.append((item.text, item.file))
+                await rig.store.mark_sent(item.id, "ref", rig.clock())
+        return items
+
+    async def test_goes_to_the_person_before_what_is_said_of_it(self, rig):
+        bring(rig, chart)
+        rig.script(
+            call("chart", name="../sales.png", request_heartbeat=True),
+            call("send_message", message="There you are."),
+        )
+        await rig.say("Draw it")
+        file = AnswerFile(name="sales.png", content=PNG)
+        assert await self.due(rig) == [("`sales.png`", file), ("There you are.", None)]
+        assert "The person got sales.png (7 bytes)." in rig.model.requests[1].messages[-1]
+        found = await rig.store.search_recall(dm_scope(), RecallSearch(query="sales.png"))
+        assert found.hits[0].text == "`sales.png`"
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            ({"name": "chart.exe"}, "name must end"),
+            ({"size": 2_000_000}, "larger than 8,000,000 bytes"),
+            ({"size": 0}, "without a name or bytes"),
+        ],
+    )
+    async def test_that_may_not_be_sent_is_a_failed_result(self, rig, arguments, words):
+        bring(rig, chart)
+        rig.script(call("chart", **arguments), call("send_message", message="Sorry."))
+        await rig.say("Draw it")
+        assert words in rig.model.requests[1].messages[-1]
+        assert await self.due(rig) == [("Sorry.", None)]
 
 
 class TestAnOwnTool:
