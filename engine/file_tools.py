@@ -61,9 +61,9 @@ def hand_over(context: ToolContext, file: AnswerFile) -> str:
     Raises:
         ModelMistake: It is not a file that may be sent.
     """
-    if not (isinstance(file.name, str) and isinstance(file.content, bytes) and file.content):
-        raise ModelMistake("The tool made a file without a name or bytes; do without it.")
     name = _checked_name(file.name, _ENDINGS | _MADE)
+    if not file.content:
+        raise ModelMistake("The tool made an empty file; do without it.")
     if len(file.content) > MOST_BYTES:
         raise ModelMistake(f"{name} is larger than {MOST_BYTES:,} bytes and was not sent.")
     if not context.may_speak:

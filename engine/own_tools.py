@@ -235,7 +235,7 @@ async def _made_by(call: partial[Any], threads: Threads) -> str | AnswerFile:
     if inspect.isawaitable(result):
         result = await result
     if isinstance(result, AnswerFile):
-        return result
+        return AnswerFile(name=str(result.name), content=bytes(result.content))  # or it raises
     if isinstance(result, str):
         return as_text(result)
     text: str = await threads.run(partial(as_text, result))

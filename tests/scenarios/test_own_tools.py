@@ -48,7 +48,7 @@ def chart(name: str = "chart.png", size: int = 1) -> AnswerFile:
         name: Of the file.
         size: How often it is drawn.
     """
-    return AnswerFile(name=name, content=PNG * size)
+    return AnswerFile(name=name, content="no bytes" if name == "text.md" else PNG * size)
 
 
 def bring(rig, function, **limits):
@@ -84,7 +84,8 @@ class TestAFileOfAnOwnTool:
         [
             ({"name": "chart.exe"}, "name must end"),
             ({"size": 2_000_000}, "larger than 8,000,000 bytes"),
-            ({"size": 0}, "without a name or bytes"),
+            ({"size": 0}, "made an empty file"),
+            ({"name": "text.md"}, "chart failed with an error of its own (TypeError"),
         ],
     )
     async def test_that_may_not_be_sent_is_a_failed_result(self, rig, arguments, words):
