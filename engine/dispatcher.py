@@ -6,7 +6,6 @@ in the one handler here, which logs a short id and says one plain sentence with 
 
 import asyncio
 import logging
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
@@ -21,17 +20,18 @@ from engine.changes import Changes
 from engine.config import EngineConfig
 from engine.delivery import Activity
 from engine.disputes import Disputes
-from engine.errors import MembotError, ModelUnavailable, StaleTurn, StoreUnavailable
+from engine.errors import ModelUnavailable, StaleTurn, StoreUnavailable
+from engine.giving_up import GivingUp
 from engine.hooks import TurnFinished
 from engine.memory_agent import MemoryAgent
 from engine.pinning import Pinning
 from engine.queue_manager import QueueManager
-from engine.records import IncomingEvent, Message, Reply, Scope, StepCommit, Turn, TurnState
+from engine.records import IncomingEvent, Message, Scope, Turn
 from engine.running import Running, waiting_turn
 from engine.schedules import Scheduler
 from engine.store import Acceptance, AcceptRequest
 from engine.turn import TurnResult, TurnRunner
-from engine.turn_log import TurnLog, is_awaited
+from engine.turn_log import is_awaited
 
 if TYPE_CHECKING:
     from engine.assembly import EnginePorts
@@ -104,6 +104,7 @@ class Dispatcher:
         )
         self._hook = ports.hook
         self._on_commit = ports.on_commit
+        self._giving_up = GivingUp(ports.store, ports.now, ports.on_commit)
         self._show_activity = ports.show_activity
         self._slots = asyncio.Semaphore(self._bounds.max_parallel_turns)
         self._woken: set[str] = set()
@@ -297,7 +298,7 @@ class Dispatcher:
         """The one handler: a person reads a sentence, the operator finds its id in the log."""
         turn = running.turn
         if turn.attempt > self._bounds.max_attempts:
-            return await self._give_up(turn, notices.SET_ASIDE)
+            return await self._giving_up.end(turn, notices.SET_ASIDE)
         try:
             turn = await self._with_all(running)
             return await self._run(turn, running.acts)
@@ -308,14 +309,14 @@ class Dispatcher:
             self._woken.discard(turn.scope.agent_id)
             return TurnResult(turn_id=turn.id, state="running", steps=turn.steps)
         except ModelUnavailable as error:
-            return await self._fail(turn, notices.MODEL_UNAVAILABLE, error)
+            return await self._giving_up.fail(turn, notices.MODEL_UNAVAILABLE, error)
         except Exception as error:  # noqa: BLE001 - the last handler; see the module's docstring
-            return await self._fail(turn, notices.FAILED, error)
+            return await self._giving_up.fail(turn, notices.FAILED, error)
 
     async def _run(self, turn: Turn, on_answer: Callable[[], None]) -> TurnResult:
         """Run a turn that somebody has the budget for; tell them when little of it is left."""
         if refusal := await self._accountant.refusal(turn):
-            return await self._give_up(turn, refusal, state="refused")
+            return await self._giving_up.end(turn, refusal, state="refused")
         result = await self._runner.run(turn, self._on_commit, on_answer)
         if is_awaited(turn.kind) and await self._accountant.warn(turn):
             self._on_commit()
@@ -328,51 +329,6 @@ class Dispatcher:
             running.turn = await self._store.join_turn(running.turn)
         running.phase = "acting" if running.turn.steps else "asking"
         return running.turn
-
-    async def _fail(self, turn: Turn, sentence: str, error: Exception) -> TurnResult:
-        error_id = secrets.token_hex(4)
-        reason = error.sentence if isinstance(error, MembotError) else type(error).__name__
-        log.error(
-            "turn failed (id %s): %s",
-            error_id,
-            reason,
-            extra={"action": "turn.failed", "agent_id": turn.scope.agent_id},
-        )
-        return await self._give_up(turn, sentence.format(error_id=error_id), error_id=error_id)
-
-    async def _give_up(
-        self,
-        turn: Turn,
-        sentence: str,
-        *,
-        state: TurnState = "failed",
-        error_id: str | None = None,
-    ) -> TurnResult:
-        told: tuple[str, ...] = ()
-        try:
-            told = await self._told(turn, sentence)
-            commit = StepCommit(
-                turn=turn,
-                step=turn.steps,
-                replies=tuple(Reply(text=text, kind="notice") for text in told),
-                state=state,
-                error_id=error_id,
-                at=self._now(),
-            )
-            await self._store.commit_step(commit)
-        except (StaleTurn, StoreUnavailable):
-            state = "cancelled"
-        self._on_commit()
-        return TurnResult(turn_id=turn.id, state=state, steps=turn.steps, replies=told)
-
-    async def _told(self, turn: Turn, sentence: str) -> tuple[str, ...]:
-        """What a person is told of a turn that failed: nothing if nobody waits for it."""
-        if not is_awaited(turn.kind):
-            return ()
-        log = TurnLog(list(await self._store.turn_messages(turn)))
-        if not log.scheduled_for:
-            return (sentence,)
-        return () if log.has_spoken else (notices.REMINDER.format(reason=log.scheduled_for),)
 
     def _finish(self, turn: Turn, result: TurnResult, seconds: float) -> None:
         self._hook(
