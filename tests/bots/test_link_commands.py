@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from engine.links import Link
 from tests.bots.memory_rig import open_memory
 from tests.bots.place_rig import PlaceDesk, discord, slack
 
@@ -125,6 +126,15 @@ class TestCodes:
         linked.memory.clock.advance(timedelta(minutes=10))
         answer = await linked.desk.run("memory link", HERE, code=code, keep="there")
         assert "no such code" in answer.text
+
+    async def test_of_two_who_give_it_at_once_one_is_linked(self, linked):
+        store, now = linked.memory.store, linked.memory.clock()
+        await store.keep_link_code("hash", "discord:*/7", now + timedelta(minutes=10))
+        stranger = Link(principal="slack:T1/U3", agent_id="a", linked="slack:T1/U4")
+        wanted = [Link(principal=f"slack:T1/U{n}", agent_id="a", linked="discord:*/7") for n in "56"]
+        done = [await store.use_link_code("hash", one, now) for one in (stranger, *wanted)]
+        assert done == [False, True, False]
+        assert [link.principal for link in await store.links()] == ["slack:T1/U5"]
 
     async def test_a_new_one_ends_the_one_before(self, linked):
         first, second = await linked.code(), await linked.code()
