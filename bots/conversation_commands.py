@@ -10,7 +10,7 @@ from bots.command_table import help_text
 from bots.commands import Handler
 from bots.operations import used_tokens
 from bots.rights import Rights
-from engine.errors import BadRequest
+from engine.errors import BadRequest, NotAllowed
 from engine.store import Store
 
 
@@ -55,6 +55,9 @@ class ConversationCommands:
         }
 
     async def _new(self, request: CommandRequest) -> CommandAnswer:
+        may_end_it = self.rights.decides_for_all(request)
+        if not may_end_it and await self.store.is_off_record(request.scope):
+            raise NotAllowed(request.say("learning.whole_channel"))
         await self.inbox.stop(request.scope)
         await self.store.start_conversation(request.scope, self.now())
         return CommandAnswer(text=request.say("new.done"))

@@ -61,7 +61,5 @@ class LearningCommands:
         return CommandAnswer(text=request.say("learning.on_record"))
 
     def _check_right(self, request: CommandRequest) -> None:
-        scope = request.scope
-        is_channel = scope.audience == "room" and scope.conversation_id.endswith("/main")
-        if is_channel and not self._rights.is_admin(request):
+        if not self._rights.decides_for_all(request):
             raise NotAllowed(request.say("learning.whole_channel"))

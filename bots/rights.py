@@ -30,6 +30,12 @@ class Rights:
         """Whether the actor may reach beyond this tenant."""
         return is_admin(request.actor, self.admins)
 
+    def decides_for_all(self, request: CommandRequest) -> bool:
+        """Whether what is kept of a conversation is the actor's to say: of channels, an admin's."""
+        scope = request.scope
+        is_channel = scope.audience == "room" and scope.conversation_id.endswith("/main")
+        return not is_channel or self.is_admin(request)
+
     def is_shut_out(self, request: CommandRequest) -> bool:
         """Whether an admin keeps the actor out; what is theirs stays in their hands even then."""
         own = request.command.startswith(_OWN) and request.command != _TEACHES

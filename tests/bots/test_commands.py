@@ -151,6 +151,20 @@ class TestConversation:
         assert (await desk.memory.store.counts(DM)).messages > 0
         assert desk.inbox.stopped == [DM]
 
+    async def test_off_the_record_is_an_admins_to_begin_and_end_for_a_whole_channel(self, desk):
+        await desk.memory.reply(ROOM_ADA, "hi")
+        store, thread = desk.memory.store, f"{ROOM_ADA.agent_id}/thread/1"
+        assert "only an admin" in (await desk.run("memory off-the-record", ROOM_ADA)).text
+        await desk.run("memory off-the-record", ROOM_ADA, platform_admin=True)
+        for command in ("memory on-the-record", "new"):
+            assert "only an admin" in (await desk.run(command, ROOM_ADA)).text
+        assert await store.is_off_record(ROOM_ADA)
+        for command, off in (("memory off-the-record", True), ("new", False)):
+            await desk.run(command, replace(ROOM_ADA, conversation_id=thread))
+            assert await store.is_off_record(replace(ROOM_ADA, conversation_id=thread)) == off
+        await desk.run("new", ROOM_ADA, platform_admin=True)
+        assert not await store.is_off_record(ROOM_ADA)
+
     async def test_stop_ends_what_runs_in_this_conversation(self, desk):
         assert (await desk.run("stop")).text == "Stopped."
         assert desk.inbox.stopped == [DM]

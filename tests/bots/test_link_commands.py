@@ -131,7 +131,9 @@ class TestCodes:
         store, now = linked.memory.store, linked.memory.clock()
         await store.keep_link_code("hash", "discord:*/7", now + timedelta(minutes=10))
         stranger = Link(principal="slack:T1/U3", agent_id="a", linked="slack:T1/U4")
-        wanted = [Link(principal=f"slack:T1/U{n}", agent_id="a", linked="discord:*/7") for n in "56"]
+        wanted = [
+            Link(principal=f"slack:T1/U{n}", agent_id="a", linked="discord:*/7") for n in "56"
+        ]
         done = [await store.use_link_code("hash", one, now) for one in (stranger, *wanted)]
         assert done == [False, True, False]
         assert [link.principal for link in await store.links()] == ["slack:T1/U5"]

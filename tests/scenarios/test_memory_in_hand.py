@@ -7,6 +7,7 @@ import pytest
 from bots.adapter import CommandRequest
 from bots.command_families import build_commands
 from bots.conversation_commands import StatusInfo
+from engine.choices import Choice
 from engine.testing import call, say
 from tests.engine.builders import dm_scope, room_scope
 
@@ -349,6 +350,13 @@ class TestKeptChoices:
         hands.restart()
         await hands.give(choice.command, **choice.arguments)
         assert await hands.value() == self.LONG.strip()
+
+    async def test_ask_for_rights_again_when_they_are_pressed(self, hands):
+        request = CommandRequest(command="help", scope=ADA, actor=ADA.speaker, actor_name="Ada")
+        long = Choice(label="x", command="agent persona", arguments={"text": self.LONG})
+        choice = await hands.commands.keep(request, long)
+        answer = await hands.give(choice.command, ADA, **choice.arguments)
+        assert "Only an admin" in answer.text
 
     async def test_are_for_the_asker_alone_and_for_a_day(self, hands):
         choice = await self.kept(hands)
