@@ -4,6 +4,7 @@ import asyncio
 import io
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -134,6 +135,8 @@ class TestAPreview:
             await board.began.wait()
             await desk.commit(turn, "Hello Ada.")
             settling = asyncio.create_task(desk.settle())
+            await until(lambda: not desk.previews._writing)  # the sender waits for its end
+            assert board.messages == {}
             board.hold.set()
             await settling
         assert board.messages == {"m1": "Hello Ada."}
@@ -167,6 +170,24 @@ class TestAPreview:
         desk.previews.show(turn, "Hel")
         await desk.previews.end(turn.id)
         assert board.messages == {}
+
+    async def test_is_begun_by_nobody_but_who_works_on_the_turn(self, memory):
+        turn = await memory.accept(ADA)
+        open_preview, now = memory.store.open_preview, memory.clock()
+        assert await open_preview(replace(turn, attempt=turn.attempt - 1), now) is None
+        await memory.store.cancel_turns(ADA, "", now)
+        assert await open_preview(turn, now) is None
+
+    async def test_is_not_begun_for_a_turn_that_has_spoken(self, memory):
+        turn, now = await memory.accept(ADA), memory.clock()
+        said = (Reply(text="I will look."),)
+        await memory.store.commit_step(
+            StepCommit(turn=turn, step=1, replies=said, state="running", at=now)
+        )
+        (item,) = await memory.due()
+        await memory.store.mark_sending(item.id, now)
+        await memory.store.mark_sent(item.id, "m1", now)
+        assert await memory.store.open_preview(turn, now) is None
 
 
 class TestATurnWithoutAReply:
