@@ -22,6 +22,8 @@ from tests.storage.builders import (
     write,
 )
 
+HERE = {"scope": room(), "place": room().conversation_id}
+
 
 class TestAccepting:
     """An event is stored once, with everything that belongs to it."""
@@ -139,6 +141,45 @@ class TestOrder:
         await store.accept(request("third"))
         await store.next_turn(direct().agent_id)
         assert [it.text for it in (await store.load_window(direct())).queue] == ["third"]
+
+
+class TestJoining:
+    """A running turn takes in what belongs to it, and nothing else."""
+
+    async def test_the_same_person_goes_on_in_the_same_place(self, store):
+        turn = await begin(store, "first", **HERE)
+        second = await store.accept(request("second", **HERE))
+        joined = await store.join_turn(turn)
+        assert [one.id for one in joined.joined] == [second.turn_id]
+        assert await store.open_turns(turn.scope) == 1
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"scope": room("U2")},
+            {"scope": room(channel="C2")},
+            {"scope": room(thread="5")},
+            {"place": "elsewhere"},
+            {"kind": "overheard"},
+        ],
+    )
+    async def test_what_differs_waits_for_its_own(self, store, other):
+        turn = await begin(store, "first", **HERE)
+        await store.accept(request("second", **(HERE | other)))
+        assert (await store.join_turn(turn)).joined == ()
+
+    @pytest.mark.parametrize("ended", ["spoke", "cancelled", "another serves it"])
+    async def test_nothing_joins_once_something_was_done(self, store, ended):
+        turn = await begin(store, "first", **HERE)
+        await store.accept(request("second", **HERE))
+        if ended == "spoke":
+            await store.commit_step(step(turn, replies=["Hi."], state="running"))
+        elif ended == "cancelled":
+            await store.cancel_turns(turn.scope, "", NOON)
+        else:
+            await store.next_turn(turn.scope.agent_id)
+        with pytest.raises(StaleTurn):
+            await store.join_turn(turn)
 
 
 class TestSteps:
