@@ -74,6 +74,7 @@ class TestStopSign:
         gate.release.set()
         states = [(await rig.dispatcher.wait_turn(one.turn_id)).state for one in (first, second)]
         assert states == ["done", "cancelled"]
+        assert (second.turn_id, "idle") in rig.happened  # it waits no more
         assert len(rig.model.requests) == 1
 
 

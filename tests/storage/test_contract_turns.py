@@ -182,6 +182,14 @@ class TestJoining:
             await store.join_turn(turn)
 
 
+class TestStopping:
+    async def test_ends_the_turns_of_one_conversation_and_of_no_other(self, store):
+        turn = await begin(store, "first", **HERE)
+        for other in (room(thread="5"), room(channel="C2"), room(team="T2")):
+            assert await store.cancel_turns(other, "", NOON) == []
+        assert [one.id for one in await store.cancel_turns(turn.scope, "", NOON)] == [turn.id]
+
+
 class TestSteps:
     """A step is stored with all its effects, or not at all."""
 
