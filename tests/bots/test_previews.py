@@ -134,11 +134,11 @@ class TestAPreview:
             desk.previews.show(turn, "Hel")
             await board.began.wait()
             await desk.commit(turn, "Hello Ada.")
-            settling = asyncio.create_task(desk.settle())
-            await until(lambda: not desk.previews._writing)  # the sender waits for its end
+            desk.sender.wake()
+            await until(lambda: not desk.previews._writing, 20)  # the sender waits for its end
             assert board.messages == {}
             board.hold.set()
-            await settling
+            await desk.settle()
         assert board.messages == {"m1": "Hello Ada."}
 
     async def test_is_left_out_when_the_reply_is_there_at_once(self, memory, board):
