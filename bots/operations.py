@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bots.texts import SOURCE, counted, text
+from bots.texts import SOURCE, named, text
 from engine.core_memory import line_sources
 from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
 from engine.knowledge import KnowledgeSource, readable_owners
@@ -257,7 +257,9 @@ def counts_text(counts: dict[str, int], locale: str = SOURCE) -> str:
 
 
 def _counts(counts: dict[str, int], locale: str) -> str:
-    return ", ".join(f"{count} {counted(locale, what)}" for what, count in counts.items() if count)
+    return ", ".join(
+        f"{count} {named(locale, 'counted', what)}" for what, count in counts.items() if count
+    )
 
 
 def _age_key(agent: AgentOverview, now: datetime) -> tuple[float, str]:

@@ -10,7 +10,7 @@ from discord import app_commands
 
 from bots.adapter import CommandSpec
 from bots.failures import sentence_of
-from bots.texts import summary
+from bots.texts import named, summary
 from engine.errors import MembotError
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Desk(Protocol):
 
 
 class Summaries(app_commands.Translator):
-    """What commands do, in the languages that we have."""
+    """What commands and their options are for, in the languages that we have."""
 
     def __init__(self, table: Sequence[CommandSpec]) -> None:
         self._specs = {spec.words: spec for spec in table}
@@ -65,8 +65,9 @@ class Summaries(app_commands.Translator):
         spec = None
         if context.location is app_commands.TranslationContextLocation.command_description:
             spec = self._specs.get(context.data.qualified_name)
-        line = summary(locale.value, spec) if spec else string.message
-        return None if spec is None or line == spec.summary else _help(line)
+        known = spec.summary if spec else string.message
+        line = summary(locale.value, spec) if spec else named(locale.value, "offered", known)
+        return None if line == known else _help(line)
 
 
 class CommandMenu(app_commands.CommandTree[discord.Client]):

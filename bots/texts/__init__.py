@@ -1,7 +1,7 @@
 """The sentences of the commands, one file a language, read when somebody first needs it.
 
 ``en.toml`` has every sentence; another language says what it can, and English stands in for the
-rest. What each command does stands in English in the command table.
+rest. What commands and their options are for stands in English in the command table.
 """
 
 import tomllib
@@ -42,12 +42,13 @@ def text(locale: str, key: str, **values: object) -> str:
 
 def summary(locale: str, spec: "CommandSpec") -> str:
     """What a command does, in a person's language."""
-    return _sentences(language_of(locale)).get("commands", {}).get(spec.words, spec.summary)
+    told = named(locale, "commands", spec.words)
+    return spec.summary if told == spec.words else told
 
 
-def counted(locale: str, table: str) -> str:
-    """What the rows of a table are called; like the table itself where we have no word."""
-    return _sentences(language_of(locale)).get("counted", {}).get(table, table)
+def named(locale: str, section: str, name: str) -> str:
+    """What a thing of the product is called in a person's language; its name where we have none."""
+    return _sentences(language_of(locale)).get(section, {}).get(name, name)
 
 
 @cache

@@ -14,7 +14,7 @@ from bots.texts import LANGUAGES, SOURCE, language_of, text
 from tests.bots.processes import membot
 
 OTHERS = [language for language in LANGUAGES if language != SOURCE]
-WORDS = {"commands", "counted"}  # looked up by names of the product, and not by a key
+WORDS = {"commands", "counted", "offered"}  # looked up by names of the product, and not by a key
 OF_ADMINS = {
     *("reset", "whom", "allow", "deny", "budget", "retention", "usage", "audit", "backup"),
     *("mode", "map", "persona", "block"),
@@ -29,7 +29,14 @@ def sentences(language):
     return {(section, name): line for section in table for name, line in table[section].items()}
 
 
-ENGLISH = sentences(SOURCE) | {("commands", spec.words): spec.summary for spec in COMMANDS}
+OFFERED = {
+    line for spec in COMMANDS for line in (*spec.options.values(), spec.menu, "The file") if line
+}
+ENGLISH = (
+    sentences(SOURCE)
+    | {("commands", spec.words): spec.summary for spec in COMMANDS}
+    | {("offered", line): line for line in OFFERED}
+)
 NAMES = {section: [name for of, name in ENGLISH if of == section] for section, _ in ENGLISH}
 
 

@@ -69,6 +69,9 @@ class TestRegistration:
         assert described["help"]["description_localizations"]["de"] == "Diese Liste"
         assert described["help"]["description_localizations"]["zh-CN"] == "本列表"
         assert "pl" not in described["help"]["description_localizations"]
+        search = next(o for o in described["memory"]["options"] if o["name"] == "search")
+        assert search["options"][0]["description_localizations"]["de"] == "Wonach gesucht wird"
+        assert described["Forget this"]["name_localizations"]["fr"] == "Oublier ceci"
 
     async def test_takes_the_bots_own_table(self, simcord_env, general, admin):
         adapter = make_adapter(table=COMMANDS)
