@@ -74,6 +74,7 @@ async def rethink_memory(
     if target_block_label == PERSONA:
         raise ModelMistake("'persona' is the agent's own; leave it as it is.")
     _require_kept(context, target_block_label, new_memory)
+    new_memory = _without_talk(context, new_memory)
     return await memory_tools.rethink_memory(context, target_block_label, new_memory)
 
 
@@ -84,7 +85,7 @@ async def rethink_user_memory(context: ReflectionContext, new_memory: str) -> st
         new_memory: Its complete new text.
     """
     _require_kept(context, HUMAN, new_memory)
-    return await memory_tools.rethink_user_memory(context, new_memory)
+    return await memory_tools.rethink_user_memory(context, _without_talk(context, new_memory))
 
 
 def reflection_tools() -> list[Tool]:
@@ -135,3 +136,24 @@ def _require_kept(context: ReflectionContext, label: str, new_memory: str) -> No
             f"The new text leaves out {', '.join(sorted(lost))}; nothing was changed. Write "
             "everything that the block holds and is still true, then what is new."
         )
+
+
+def _without_talk(context: ReflectionContext, new_memory: str) -> str:
+    """Leave out what the agent said and what it was asked, where that is only copied.
+
+    Read back in the prompt, "You: I don't know." is what a small model says from then on.
+    """
+    said = {" ".join(item.text.split()).casefold(): item.role for item in context.leaving}
+    names = {item.author_name for item in context.leaving if item.author_name}
+    speakers = "|".join(map(re.escape, ("you", *sorted(names))))
+    spoken = re.compile(rf"(?:\[[^\]]*\] )?(?:{speakers}): (.+)", re.IGNORECASE)
+    pieces = re.split(rf"\n|(?<=[.!?]) (?=(?:{speakers}): )", new_memory, flags=re.IGNORECASE)
+
+    def is_talk(piece: str) -> bool:
+        found = spoken.fullmatch(piece.strip())
+        words = found[1].casefold() if found else ""
+        role = said.get(words)
+        return role == "assistant" or (role == "user" and words.endswith("?"))
+
+    kept = [piece for piece in pieces if not is_talk(piece)]
+    return new_memory if len(kept) == len(pieces) else "\n".join(kept)

@@ -97,6 +97,17 @@ class TestKeeping:
         last = (await rig.store.block_history(dm_scope().agent_id, "human"))[-1]
         assert (last.author, last.operation) == ("memory-agent", "rethink_user_memory")
 
+    async def test_copies_no_question_and_nothing_that_the_agent_said_into_a_block(self, rig):
+        copied = (
+            "Locker code 8812.\nAda: What is my code? You: I see.\n"
+            "[2026-05-08 01:56:00 PM UTC+0000] you: I see.\nAda: Is it late?\nAda: It is late."
+        )
+        mind = Mind(calls(("rethink_user_memory", {"new_memory": copied}), FINISH))
+        await until_flushed(rig, mind, first="What is my code?")
+        await settled(rig)
+        value = (await rig.block("human")).value
+        assert value == "Locker code 8812.\nAda: Is it late?\nAda: It is late."
+
     async def test_reads_each_message_once(self, rig):
         mind = Mind()
         await until_flushed(rig, mind)
