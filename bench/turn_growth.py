@@ -93,6 +93,7 @@ async def measure(sizes: list[int], turns: int) -> list[dict[str, object]]:
             "plain_turn_ms": round(1000 * plain[size], 1),
             "searching_turn_ms": round(1000 * searching[size], 1),
             "plain_to_smallest": round(plain[size] / plain[sizes[0]], 2),
+            "searching_to_smallest": round(searching[size] / searching[sizes[0]], 2),
         }
         for size in sizes
     ]
