@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
+from dateutil.parser import parse
+from dateutil.relativedelta import relativedelta
+
 from bots.adapter import Choice, CommandAnswer, CommandRequest
 from bots.commands import Handler
 from bots.own_memory import OwnMemory
@@ -121,16 +124,17 @@ class HistoryCommands:
         return block.owner == request.actor or self._memory.may_change_shared(request)
 
     async def _time(self, request: CommandRequest) -> datetime:
-        """A time in the asker's zone; a day means its end."""
+        """A time in the asker's zone; a day means its end, and one without a year is past."""
         zone = zone_named(await self._store.timezone_of(request.actor), ZoneInfo("UTC"))
         typed = request.arguments.get("time", "").strip()
+        now = self._now().astimezone(zone)
         try:
-            at = datetime.fromisoformat(typed)
-        except ValueError:
+            at: datetime = parse(typed, default=datetime.combine(now.date(), time.max, zone))
+        except (ValueError, OverflowError):
             raise BadRequest(request.say("restore.write_time")) from None
-        if len(typed) <= len("2026-05-03"):
-            at = datetime.combine(at.date(), time.max)
-        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+        if at.date() > now.date() and str(at.year) not in typed:
+            at -= relativedelta(years=1)
+        return at.astimezone(UTC)
 
 
 def _by(request: CommandRequest, block: Block) -> BlockWrite:

@@ -270,6 +270,16 @@ class TestRooms:
         assert "Monday suits me." in asked.text
         assert "We meet on Monday." not in asked.text
 
+    async def test_a_time_may_be_written_as_people_say_it(self, hands):
+        await self.talk(hands)
+        hands.rig.clock.advance(2 * 24 * 60 * 60)
+        await hands.give("memory forget", GRACE, item="Sings.", confirmed=True)
+        for said in ("21 November", "Nov 21 2026", "2026-11-21"):
+            assert "Sings." in (await hands.give("memory restore", GRACE, time=said)).text
+        for said in ("20 November", "24 December"):  # of last year, when nothing was known
+            assert "Sings." not in (await hands.give("memory restore", GRACE, time=said)).text
+        assert "3 May" in (await hands.give("memory restore", GRACE, time="long ago")).text
+
     async def test_a_member_restores_their_own_block_only(self, hands):
         await self.talk(hands)
         then = hands.rig.clock().isoformat()
