@@ -5,6 +5,7 @@ import pytest
 from engine.records import Attachment, RecallSearch
 from engine.testing import Gate, call
 from tests.engine.builders import ADA, dm_scope, event, room_scope
+from tests.storage.builders import summary
 
 SECRET = "the plum tree"
 NOTE = call("archival_memory_insert", content=f"Ada likes {SECRET}", request_heartbeat=True)
@@ -131,6 +132,16 @@ class TestPause:
         seen = await rig.store.load_reflection(dm_scope(), tokens=9999, whole_queue=True)
         assert [item.text for item in seen.messages] == ["Hello again", "Hi."]
 
+    async def test_nothing_of_it_can_be_pinned(self, rig):
+        await rig.answer("Hello")
+        await rig.store.set_wish(ADA, "pause", rig.clock())
+        await rig.answer(f"I like {SECRET}")
+        queue = (await rig.window()).queue
+        learnable = await rig.store.learnable(dm_scope(), queue)
+        said = [item.text for item in queue if item.text]
+        assert said[:3] == ["Hello", "Hi.", f"I like {SECRET}"]
+        assert [item.text for item in learnable if item.text] == ["Hello", "Hi."]
+
     async def test_a_file_is_not_read_and_its_sender_is_told(self, rig):
         await rig.store.set_wish(ADA, "pause", rig.clock())
         file = Attachment(name="a.pdf", media_type="application/pdf", size_bytes=3, url="u")
@@ -169,6 +180,13 @@ class TestOffTheRecord:
         ]
         await rig.answer(f"Now I say {SECRET}")
         assert await found(rig)
+
+    async def test_goes_with_the_summary_that_covered_it(self, rig, off):
+        last = (await rig.window()).queue[-1].seq
+        covering = summary(SECRET, through_seq=last)
+        await rig.store.save_flush(dm_scope(), covering, [], rig.clock())
+        await rig.store.go_on_record(dm_scope(), rig.clock())
+        assert (await rig.window()).summary is None
 
     async def test_does_not_leave_in_an_archive(self, rig, off, tmp_path):
         await rig.store.export(dm_scope().agent_id, tmp_path / "a.zip", rig.clock())

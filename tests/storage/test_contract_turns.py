@@ -148,9 +148,11 @@ class TestJoining:
 
     async def test_the_same_person_goes_on_in_the_same_place(self, store):
         turn = await begin(store, "first", **HERE)
-        second = await store.accept(request("second", **HERE))
+        below = '{"channel": "C1", "message": "2"}'
+        second = await store.accept(request("second", address=below, **HERE))
         joined = await store.join_turn(turn)
         assert [one.id for one in joined.joined] == [second.turn_id]
+        assert joined.address == below  # the answer stands under what was said last
         assert await store.open_turns(turn.scope) == 1
 
     @pytest.mark.parametrize(

@@ -257,11 +257,25 @@ class TestPreviews:
         await adapter.preview(item, "A sentence of words. " * 500)
         assert len(general.last_message.content) <= 2000
 
-    async def test_ping_and_preview_links_no_more_than_a_reply(self, simcord_env, adapter, item):
+    async def test_ping_and_preview_links_no_more_than_a_reply(
+        self, simcord_env, general, adapter, item
+    ):
         await adapter.preview(item, "<@&1> https://example.org")
         body = posted(simcord_env)[-1]
         assert body["allowed_mentions"]["parse"] == []
         assert body["flags"] == 4
+        [preview] = general.history()[-1:]
+        await adapter.send(replace(item, preview_ref=str(preview.id)), "<@&1>", 0)
+        edits = [entry.json for entry in simcord_env.http_requests if entry.method == "PATCH"]
+        assert edits[-1]["allowed_mentions"]["parse"] == []
+
+    async def test_of_another_answer_are_left_alone(self, general, ada, me, inbox, adapter, item):
+        await ada.send(general, f"{me} and this?")
+        other = item_for(inbox.events[1], nonce="01J0OTHER")
+        await adapter.preview(item, "One")
+        await adapter.preview(other, "Two")
+        await adapter.send(replace(other, preview_ref=""), "Two!", 0)
+        assert [one.content for one in general.history()][-2:] == ["One ▌", "Two!"]
 
     async def test_whose_id_was_never_noted_are_found_again(self, general, adapter, item):
         await adapter.preview(item, "Hel")

@@ -62,6 +62,16 @@ class TestAnswers:
         await ada.send(general, f"{me} !memory forget-me --yes")
         assert runner.requests[-1].confirmed
 
+    async def test_ping_nobody(self, simcord_env, general, ada, me, runner):
+        runner.answer = CommandAnswer(text="<@&1>")
+        await ada.send(general, f"{me} !memory show")
+        sent = [
+            entry.json
+            for entry in simcord_env.http_requests
+            if entry.method == "POST" and entry.path.endswith("/messages")
+        ]
+        assert sent[-1]["allowed_mentions"] == {"parse": []}
+
     async def test_are_not_said_in_the_channel_when_direct_messages_are_closed(
         self, general, ada, me, runner, secret, monkeypatch
     ):

@@ -198,6 +198,13 @@ class TestStreams:
         assert self.texts(slack) == ["something else"]
         assert len(slack.posted) == 1
 
+    @pytest.mark.parametrize("text", ["one more thing ", "one two " + "and so on " * 1_300])
+    async def test_do_not_grow_to_what_they_cannot_become(self, bot, slack, room_event, text):
+        item = await self.begun(bot, room_event)
+        with pytest.raises(DeliveryRefused):
+            await bot.adapter.preview(item, text)
+        assert self.texts(slack) == ["one two "]
+
     @pytest.mark.parametrize("method", ["chat.stopStream", "chat.update"])
     async def test_whose_end_was_not_answered_end_once(self, bot, slack, room_event, method):
         item = await self.begun(bot, room_event)
