@@ -50,7 +50,8 @@ class TestOtherBots:
         rules = Rules(bots="mentions", mode="listen")
         assert hearing(Reception(from_bot=True, mentions_bot=True), rules) == "answer"
         assert hearing(Reception(from_bot=True, engaged_thread=True), rules) == "ignore"
-        assert hearing(Reception(from_bot=True, direct=True), rules) == "ignore"
+        direct = Reception(from_bot=True, direct=True, mentions_bot=True)
+        assert hearing(direct, rules) == "ignore"
 
 
 class TestPairs:

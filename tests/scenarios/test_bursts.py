@@ -88,6 +88,7 @@ class TestBurst:
         gate.release.set()
         one, other = await end_of(rig, first, second)
         assert one.turn_id != other.turn_id
+        assert (second.turn_id, "waiting") in rig.happened
         assert (await rig.store.counts(dm_scope())).passages == 1
 
     async def test_a_repeat_of_a_message_that_joined_is_still_a_repeat(self, rig):

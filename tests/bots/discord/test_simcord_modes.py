@@ -103,6 +103,19 @@ class TestSingle:
         agents = [request.scope.agent_id for request in runner.requests]
         assert agents == [shared, shared, own, own]
 
+    @pytest.mark.parametrize("adapter", [("mapping", "single")], indirect=True)
+    async def test_so_does_a_private_thread_of_an_open_one(
+        self, simcord_env, guild, general, grace, me, inbox
+    ):
+        make = simcord_env.backend.create_thread
+        for kind in (discord.ChannelType.public_thread, discord.ChannelType.private_thread):
+            made = make(general.id, kind.name, grace.id, type=kind.value)
+            thread = next(one for one in general.threads if one.id == made.id)
+            await grace.send(thread, f"{me} hello")
+        own = f"discord:{guild.id}/channel/{general.id}"
+        agents = [event.scope.agent_id for event in inbox.events]
+        assert agents == [f"discord:{guild.id}/workspace", own]
+
 
 class TestRestart:
     @pytest.mark.behaviour("when.engaged", "discord")

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from bots.slack_bot.limits import SlackLimits
 from tests.bots.slack.conftest import a_turn, an_item
 from tests.fixtures.limits import SLACK
 
@@ -38,3 +41,12 @@ async def test_a_turn_that_follows_keeps_the_session_in_processing(bot, slack):
     following = bot.adapter.show_activity(a_turn(event, "turn-2"), "working")
     await asyncio.gather(leaving, following)
     assert slack.statuses[-1] == ("D1", said["ts"], "processing")
+
+
+async def test_sessions_end_no_faster_than_they_may_begin():
+    limits = SlackLimits()
+    for _ in range(24):
+        await limits.end_of_session()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await limits.end_of_session()
