@@ -76,6 +76,7 @@ class TestBurst:
         gate.release.set()
         one, other = await end_of(rig, first, second)
         assert one.turn_id != other.turn_id
+        assert len(rig.model.requests) == 2
         assert "second" not in "".join(rig.model.requests[0].messages)
 
     async def test_once_a_tool_may_have_run_it_waits(self, rig):

@@ -45,7 +45,8 @@ class TestStopSign:
         (item,) = await rig.store.outbox_due("console", rig.clock(), 10)
         await rig.store.mark_sending(item.id, rig.clock())
         await rig.store.mark_sent(item.id, "77", rig.clock())
-        assert not await rig.dispatcher.stop_asked(TENANT, "console:room/7", ADA, "")
+        for other in ("console:room/7", "console:room/177"):
+            assert not await rig.dispatcher.stop_asked(TENANT, other, ADA, "")
         assert await rig.dispatcher.stop_asked(TENANT, "console:room/77", ADA, "")
         assert (await rig.dispatcher.wait_turn(accepted.turn_id)).state == "cancelled"
 
