@@ -11,9 +11,6 @@ from storage.sqlite.array_cache import ArrayCache, Kept
 from storage.sqlite.search_rows import (
     PendingText,
     Tier,
-    agent_seqs,
-    agent_state,
-    drop_agent,
     pending,
     purge_words,
     store_pending,
@@ -39,14 +36,6 @@ class SearchIndex(ABC, Generic[Kept]):
     @abstractmethod
     def remove(self, connection: sqlite3.Connection, seqs: Sequence[int]) -> None:
         """Remove rows from search, inside the caller's transaction."""
-
-    def remove_agent(self, connection: sqlite3.Connection, agent_id: str) -> None:
-        """Remove everything of one agent from search, inside the caller's transaction."""
-        state = agent_state(connection, self.tier, agent_id)
-        if state is None:
-            return
-        self.remove(connection, agent_seqs(connection, self.tier, state.number))
-        drop_agent(connection, state.number)
 
     def purge(self, connection: sqlite3.Connection) -> None:
         """Clear removed rows' words from the file."""

@@ -21,7 +21,6 @@ __all__ = [
     "PendingText",
     "Tier",
     "add_words",
-    "agent_seqs",
     "agent_state",
     "drop_agent",
     "drop_vectors",
@@ -63,10 +62,6 @@ _MATCH_WORDS: dict[Tier, str] = {
 _OPTIMIZE_WORDS: dict[Tier, str] = {
     "recall": "INSERT INTO recall_words (recall_words) VALUES ('optimize')",
     "archival": "INSERT INTO archival_words (archival_words) VALUES ('optimize')",
-}
-_AGENT_SEQS: dict[Tier, str] = {
-    "recall": "SELECT seq FROM recall_rows WHERE agent = ?",
-    "archival": "SELECT seq FROM archival_rows WHERE agent = ?",
 }
 _PENDING: dict[Tier, str] = {
     "recall": (
@@ -292,11 +287,6 @@ def queue_all(connection: sqlite3.Connection) -> int:
 def waiting(connection: sqlite3.Connection) -> int:
     """How many rows wait for a vector."""
     return int(connection.execute("SELECT count(*) FROM search_queue").fetchone()[0])
-
-
-def agent_seqs(connection: sqlite3.Connection, tier: Tier, number: int) -> list[int]:
-    """Every indexed row of an agent."""
-    return [row[0] for row in connection.execute(_AGENT_SEQS[tier], (number,))]
 
 
 def pending(connection: sqlite3.Connection, tier: Tier, limit: int) -> list[PendingText]:

@@ -176,14 +176,3 @@ class TestForgetting:
             library.index.purge(library.connection)
         assert b"heliotrop" not in raw_bytes(library.connection, library.path)
         assert library.found("subject")
-
-    def test_an_agent_leaves_nothing_of_it(self, memory):
-        memory.keep("tea", agent="b")
-        memory.keep("tea", agent="a")
-        memory.embed_all()
-        with memory.connection:
-            memory.index.remove_agent(memory.connection, "b")
-        memory.index.invalidate("b")
-        assert memory.found("tea", agent="b") == []
-        assert memory.found("tea", agent="a") == ["tea"]
-        assert memory.connection.execute("SELECT count(*) FROM search_agents").fetchone() == (1,)

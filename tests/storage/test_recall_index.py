@@ -400,21 +400,6 @@ class TestForgetting:
         assert b"heliotrop" not in raw_bytes(memory.connection, memory.path)
         assert memory.hits("filler").total > 0
 
-    def test_an_agent_leaves_nothing_of_it(self, memory):
-        memory.say("tea", agent="b")
-        memory.say("tea", agent="a")
-        memory.embed_all()
-        with memory.connection:
-            memory.index.remove_agent(memory.connection, "b")
-        assert memory.hits("tea", agent="b").total == 0
-        assert memory.hits("tea", agent="a").total == 1
-        assert memory.connection.execute("SELECT count(*) FROM search_agents").fetchone() == (1,)
-        assert memory.connection.execute("SELECT count(*) FROM search_vectors").fetchone() == (1,)
-
-    def test_an_agent_that_was_never_there_is_no_error(self, memory):
-        memory.index.remove_agent(memory.connection, "nobody")
-        memory.index.remove(memory.connection, [7])
-
 
 class TestLanguagesOfAnAgent:
     def test_a_language_that_comes_later_is_searched_too(self, memory):
