@@ -16,6 +16,7 @@ from storage.sqlite.tables import (
     BUDGETS,
     LATE_APPROVALS,
     MEMORY_AGENT,
+    OPEN_TURNS,
     OUTBOX_CHOICES,
     OUTBOX_FILES,
     PREVIEWS,
@@ -154,6 +155,13 @@ def late_approvals(db: sqlite_utils.Database) -> None:
 def outbox_files(db: sqlite_utils.Database) -> None:
     """Files that go with replies."""
     for statement in OUTBOX_FILES:
+        db.conn.execute(statement)
+
+
+@migrations()
+def open_turns(db: sqlite_utils.Database) -> None:
+    """Finding an agent's open turns costs what is open, not what was said."""
+    for statement in OPEN_TURNS:
         db.conn.execute(statement)
 
 

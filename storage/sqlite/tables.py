@@ -9,6 +9,7 @@ __all__ = [
     "BUDGETS",
     "LATE_APPROVALS",
     "MEMORY_AGENT",
+    "OPEN_TURNS",
     "OUTBOX_CHOICES",
     "PREVIEWS",
     "SHOWN_LINES",
@@ -339,6 +340,12 @@ LATE_APPROVALS = (
     "DROP INDEX approvals_untold",
     """CREATE INDEX approvals_untold ON approvals (id)
         WHERE decision IN ('approved', 'denied', 'expired')""",
+)
+
+# With an index of the agent alone SQLite reads all of its turns to find the few that are open.
+OPEN_TURNS = (
+    "DROP INDEX turns_agent",
+    "CREATE INDEX turns_agent ON turns (agent_id, state, seq)",
 )
 
 SHOWN_LINES = (
