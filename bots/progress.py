@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from engine.errors import DeliveryError, StoreUnavailable
+from engine.errors import DeliveryError, DeliveryRefused, StoreUnavailable
 from engine.progress import ProgressStore, ShownLine, Work
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,8 @@ class ProgressLines:
 
     async def _take(self, standing: ShownLine) -> bool:
         try:
-            await self._platform.take_line(standing.address, standing.reference)
+            with suppress(DeliveryRefused):  # it never can be: the place is gone
+                await self._platform.take_line(standing.address, standing.reference)
             await self._store.drop_line(standing.work_id)
         except (DeliveryError, StoreUnavailable) as trouble:
             log.info("A line stays: %s", type(trouble).__name__, extra={"action": "progress"})

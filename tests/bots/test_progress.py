@@ -142,6 +142,17 @@ class TestALineThatIsLeftBehind:
         await until(lambda: not board.messages)
         await none_kept(memory)
 
+    async def test_in_a_place_that_is_gone_is_forgotten(self, memory, board, lines):
+        lines.show(WORK, "reading")
+        await stands(board, "reading")
+
+        async def refuse(address, shown_in):
+            raise DeliveryRefused("The channel is gone.")
+
+        board.take_line = refuse
+        lines.show(WORK, "")
+        await none_kept(memory)
+
     async def test_is_not_taken_from_work_that_goes_on(self, memory, board, lines):
         lines.show(WORK, "reading")
         await stands(board, "reading")
