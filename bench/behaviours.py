@@ -91,6 +91,9 @@ def problem_with(known: dict[str, Behaviour], arguments: tuple[object, ...]) -> 
     return f"{name} is nothing that {elsewhere[0]!r} has" if elsewhere else None
 
 
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+
+
 def marks() -> set[Shown]:
     """What the tests are marked with, read from their source."""
     return {shown for path in sorted((ROOT / "tests").rglob("test_*.py")) for shown in _of(path)}
@@ -107,7 +110,7 @@ def _in_body(body: list[ast.stmt], test: str, outer: list[ast.expr]) -> Iterator
     for part in body:
         if isinstance(part, ast.ClassDef):
             yield from _in_body(part.body, f"{test}::{part.name}", outer + part.decorator_list)
-        elif isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+        elif isinstance(part, _FUNCTION) and part.name.startswith("test_"):
             for behaviour, *surfaces in _marked([*outer, *part.decorator_list]):
                 for surface in surfaces:
                     yield Shown(behaviour=behaviour, surface=surface, test=f"{test}::{part.name}")

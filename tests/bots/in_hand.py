@@ -4,8 +4,6 @@ from bots.command_families import build_commands
 from bots.conversation_commands import StatusInfo
 from engine.testing import call
 
-COMMANDS = ("show", "search", "edit", "undo", "pin", "history", "restore", "card", "forget")
-
 
 class TidyInbox:
     """The dispatcher, with the file cleaned at once after a deletion."""

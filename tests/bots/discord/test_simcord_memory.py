@@ -5,7 +5,7 @@ import pytest
 from bots.command_table import COMMANDS as TABLE
 from bots.routing import Origin, scope_of
 from tests.bots.discord.doubles import make_adapter
-from tests.bots.in_hand import COMMANDS, about, card, commands_of, tell
+from tests.bots.in_hand import about, card, commands_of, tell
 from tests.engine.conftest import memory, rig
 
 __all__ = ["memory", "rig"]
@@ -21,13 +21,16 @@ def adapter(inbox, runner, clock):
     return make_adapter(inbox, runner, table=TABLE, now=clock)
 
 
-def marked(test):
-    for name in COMMANDS:
-        test = pytest.mark.behaviour(f"command.memory-{name}", "discord")(test)
-    return pytest.mark.behaviour("who.card", "discord")(test)
-
-
-@marked
+@pytest.mark.behaviour("command.memory-show", "discord")
+@pytest.mark.behaviour("command.memory-search", "discord")
+@pytest.mark.behaviour("command.memory-edit", "discord")
+@pytest.mark.behaviour("command.memory-undo", "discord")
+@pytest.mark.behaviour("command.memory-pin", "discord")
+@pytest.mark.behaviour("command.memory-history", "discord")
+@pytest.mark.behaviour("command.memory-restore", "discord")
+@pytest.mark.behaviour("command.memory-card", "discord")
+@pytest.mark.behaviour("command.memory-forget", "discord")
+@pytest.mark.behaviour("who.card", "discord")
 async def test_told_shown_edited_undone_pinned_forgotten(guild, general, ada, rig):
     origin = Origin(platform="discord", team=str(guild.id), user=str(ada.id), room=str(general.id))
     scope = scope_of(origin)

@@ -6,7 +6,7 @@ from bots.command_table import COMMANDS as TABLE
 from bots.places import Places
 from bots.routing import Origin, scope_of
 from bots.slack_bot.adapter import SlackAdapter
-from tests.bots.in_hand import COMMANDS, about, card, commands_of, tell
+from tests.bots.in_hand import about, card, commands_of, tell
 from tests.bots.slack.conftest import Bot, Clock, KeptThreads, RecordingInbox
 from tests.engine.conftest import memory, rig
 from tests.fixtures.slack_server import APP_TOKEN, BOT_TOKEN
@@ -34,13 +34,16 @@ async def bot(slack, rig):
         yield serving
 
 
-def marked(test):
-    for name in COMMANDS:
-        test = pytest.mark.behaviour(f"command.memory-{name}", "slack")(test)
-    return pytest.mark.behaviour("who.card", "slack")(test)
-
-
-@marked
+@pytest.mark.behaviour("command.memory-show", "slack")
+@pytest.mark.behaviour("command.memory-search", "slack")
+@pytest.mark.behaviour("command.memory-edit", "slack")
+@pytest.mark.behaviour("command.memory-undo", "slack")
+@pytest.mark.behaviour("command.memory-pin", "slack")
+@pytest.mark.behaviour("command.memory-history", "slack")
+@pytest.mark.behaviour("command.memory-restore", "slack")
+@pytest.mark.behaviour("command.memory-card", "slack")
+@pytest.mark.behaviour("command.memory-forget", "slack")
+@pytest.mark.behaviour("who.card", "slack")
 async def test_told_shown_edited_undone_pinned_forgotten(bot, slack, rig):
     async def answered(payload, kind):
         before = len(slack.responses)
