@@ -5,6 +5,8 @@ message is changed into the reply instead, or taken away and the reply posted.
 Source: https://docs.slack.dev/reference/methods/chat.startStream (and appendStream, stopStream).
 """
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from bots.previews import PreviewPace
@@ -18,6 +20,7 @@ from engine.records import OutboxItem
 EVENT_TYPE = "membot_reply"
 PACE = PreviewPace(first_seconds=1.5, between_seconds=1.0)  # appendStream: 100 a minute and more
 _KEPT = 1_000
+_LINK = re.compile(r"\w\.[a-z]{2,}", re.IGNORECASE)  # only a posted message can refuse previews
 _LOOKED_AT = "100"  # messages after the one that is answered
 
 
@@ -35,6 +38,8 @@ class Streams:
             DeliveryError: It cannot grow to that.
         """
         address, words = address_from(item.address), _whole_words(text)
+        if _LINK.search(words):
+            raise DeliveryRefused("A stream cannot keep a link without its preview.")
         if not item.preview_ref:
             return await self._start(item, address, words)
         known = self._streamed.get(item.id)
@@ -71,6 +76,9 @@ class Streams:
         """
         shown_in = item.preview_ref or await self._lost(item)
         if not shown_in:
+            return None
+        if _LINK.search(content.get("markdown_text") or content.get("text", "")):
+            await self.withdraw(replace(item, preview_ref=shown_in))
             return None
         text, known = content.get("markdown_text", ""), self._streamed.pop(item.id)
         grows = bool(text) and known is not None and text.startswith(known)

@@ -223,6 +223,18 @@ class TestStreams:
         await other.adapter.close()
         assert self.texts(slack) == ["the reply"]
 
+    @pytest.mark.behaviour("how.no-previews", "slack")
+    async def test_give_way_to_a_message_without_previews_where_there_is_a_link(
+        self, bot, slack, room_event
+    ):
+        item = await self.begun(bot, room_event)
+        with pytest.raises(DeliveryRefused):
+            await bot.adapter.preview(item, "one two see https://example.org now")
+        reply = "one two see https://example.org now"
+        assert await bot.adapter.send(item, reply, 0) != item.preview_ref
+        assert self.texts(slack) == [reply]
+        assert slack.posted[-1]["unfurl_links"] is False
+
     async def test_go_when_there_is_no_reply(self, bot, slack, room_event):
         await bot.adapter.withdraw(await self.begun(bot, room_event))
         assert self.texts(slack) == []
