@@ -43,7 +43,7 @@ class Progressing(Protocol):
         """
         ...
 
-    async def take_line(self, address: str, shown_in: str) -> None:
+    async def take_line(self, shown_in: str) -> None:
         """Take it away; that it is gone already is no error.
 
         Raises:
@@ -125,9 +125,7 @@ class ProgressLines:
         reference = await self._platform.show_line(work, line, before)
         if standing and reference == before:
             return standing
-        standing = ShownLine(
-            work_id=work.id, platform=self._name, address=work.address, reference=reference
-        )
+        standing = ShownLine(work_id=work.id, platform=self._name, reference=reference)
         if reference:
             await self._store.keep_line(standing)
         return standing
@@ -135,7 +133,7 @@ class ProgressLines:
     async def _take(self, standing: ShownLine) -> bool:
         try:
             with suppress(DeliveryRefused):  # it never can be: the place is gone
-                await self._platform.take_line(standing.address, standing.reference)
+                await self._platform.take_line(standing.reference)
             await self._store.drop_line(standing.work_id)
         except (DeliveryError, StoreUnavailable) as trouble:
             log.info("A line stays: %s", type(trouble).__name__, extra={"action": "progress"})

@@ -46,12 +46,11 @@ class ShownLine:
     """A line that stands on a platform and is to be taken away.
 
     Attributes:
-        reference: The platform's id of its message.
+        reference: The platform's name of its message, by which alone it can be taken away.
     """
 
     work_id: str
     platform: str
-    address: str
     reference: str
 
 

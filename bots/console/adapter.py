@@ -83,7 +83,7 @@ class ConsoleAdapter:
         self._screen.progress(line)
         return ""
 
-    async def take_line(self, address: str, shown_in: str) -> None:
+    async def take_line(self, shown_in: str) -> None:
         """Show the plain spinner again."""
         self._screen.progress("")
 

@@ -182,13 +182,13 @@ class DiscordAdapter:
         """
         return await progress.show_line(self._connected_client(), work, line, shown_in)
 
-    async def take_line(self, address: str, shown_in: str) -> None:
+    async def take_line(self, shown_in: str) -> None:
         """Take such a line away.
 
         Raises:
             DeliveryError: Discord cannot be asked.
         """
-        await progress.take_line(self._connected_client(), address, shown_in)
+        await progress.take_line(self._connected_client(), shown_in)
 
     async def fetch(self, attachment: Attachment, limit_bytes: int) -> bytes:
         """Download a file of a message.

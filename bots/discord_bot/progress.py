@@ -9,30 +9,31 @@ from engine.progress import Work
 
 
 async def show_line(client: discord.Client, work: Work, line: str, shown_in: str | None) -> str:
-    """Show it, or change it; the id of its message.
+    """Show it, or change it; ``channel/id`` of its message.
 
     Raises:
         DeliveryError: Discord does not take it.
     """
-    channel = _channel(client, work.address)
+    channel = channel_of(work.address)
+    if channel is None:
+        raise DeliveryRefused("The line has no Discord channel to go to.")
     text = f"-# {MARK} {discord.utils.escape_markdown(line)}"
     quiet = discord.AllowedMentions.none()
     with delivery_errors():
         if shown_in:
-            message = channel.get_partial_message(int(shown_in))
-            await message.edit(content=text, allowed_mentions=quiet)
+            await _message(client, shown_in).edit(content=text, allowed_mentions=quiet)
             return shown_in
-        sent = await channel.send(
+        sent = await client.get_partial_messageable(channel).send(
             text,
             reference=reply_to(work.address),  # type: ignore[arg-type] # None is its default
             allowed_mentions=quiet,
             silent=True,
             suppress_embeds=True,
         )
-    return str(sent.id)
+    return f"{channel}/{sent.id}"
 
 
-async def take_line(client: discord.Client, address: str, shown_in: str) -> None:
+async def take_line(client: discord.Client, shown_in: str) -> None:
     """Take it away.
 
     Raises:
@@ -40,13 +41,11 @@ async def take_line(client: discord.Client, address: str, shown_in: str) -> None
     """
     with delivery_errors():
         try:
-            await _channel(client, address).get_partial_message(int(shown_in)).delete()
+            await _message(client, shown_in).delete()
         except (discord.NotFound, discord.Forbidden):
             return
 
 
-def _channel(client: discord.Client, address: str) -> discord.PartialMessageable:
-    channel = channel_of(address)
-    if channel is None:
-        raise DeliveryRefused("The line has no Discord channel to go to.")
-    return client.get_partial_messageable(channel)
+def _message(client: discord.Client, reference: str) -> discord.PartialMessage:
+    channel, _, number = reference.partition("/")
+    return client.get_partial_messageable(int(channel)).get_partial_message(int(number))

@@ -194,7 +194,7 @@ class SlackAdapter:
         """
         return await progress.show_line(self._calls, work, line, shown_in)
 
-    async def take_line(self, address: str, shown_in: str) -> None:
+    async def take_line(self, shown_in: str) -> None:
         """Take such a line away.
 
         Raises:

@@ -15,6 +15,7 @@ from storage.sqlite.tables import (
     APPROVALS,
     BUDGETS,
     LATE_APPROVALS,
+    LINES_BY_REFERENCE,
     MEMORY_AGENT,
     OPEN_TURNS,
     OUTBOX_CHOICES,
@@ -162,6 +163,13 @@ def outbox_files(db: sqlite_utils.Database) -> None:
 def open_turns(db: sqlite_utils.Database) -> None:
     """Finding an agent's open turns costs what is open, not what was said."""
     for statement in OPEN_TURNS:
+        db.conn.execute(statement)
+
+
+@migrations()
+def lines_by_reference(db: sqlite_utils.Database) -> None:
+    """Lines about long work are kept without the address, which names who asked."""
+    for statement in LINES_BY_REFERENCE:
         db.conn.execute(statement)
 
 

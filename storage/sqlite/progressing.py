@@ -1,4 +1,4 @@
-"""Lines about long work that stand on a platform; they hold no words, only where they are."""
+"""Lines about long work that stand on a platform; they hold where, no words and no names."""
 
 from engine.progress import ShownLine
 from storage.sqlite.database import Database
@@ -13,9 +13,9 @@ class Progressing:
 
     async def keep_line(self, line: ShownLine) -> None:
         """Note that a line stands."""
-        values = (line.work_id, line.platform, line.address, line.reference)
+        values = (line.work_id, line.platform, line.reference)
         await self._database.write(
-            lambda c: c.execute("INSERT OR REPLACE INTO shown_lines VALUES (?, ?, ?, ?)", values)
+            lambda c: c.execute("INSERT OR REPLACE INTO shown_lines VALUES (?, ?, ?)", values)
         )
 
     async def shown_lines(self, platform: str) -> list[ShownLine]:

@@ -8,6 +8,7 @@ __all__ = [
     "APPROVALS",
     "BUDGETS",
     "LATE_APPROVALS",
+    "LINES_BY_REFERENCE",
     "MEMORY_AGENT",
     "OPEN_TURNS",
     "OUTBOX_CHOICES",
@@ -355,6 +356,12 @@ SHOWN_LINES = (
         address TEXT NOT NULL,
         reference TEXT NOT NULL
     ) WITHOUT ROWID""",
+)
+
+# References that lead to a line by themselves; those of before could not on Discord.
+LINES_BY_REFERENCE = (
+    "DELETE FROM shown_lines",
+    "ALTER TABLE shown_lines DROP COLUMN address",
 )
 
 OUTBOX_FILES = (

@@ -32,7 +32,7 @@ class Board:
         self.seen.append(line)
         return reference
 
-    async def take_line(self, address, shown_in):
+    async def take_line(self, shown_in):
         if self.stuck:
             raise DeliveryDelayed("Not connected.")
         self.messages.pop(shown_in, None)
@@ -146,7 +146,7 @@ class TestALineThatIsLeftBehind:
         lines.show(WORK, "reading")
         await stands(board, "reading")
 
-        async def refuse(address, shown_in):
+        async def refuse(shown_in):
             raise DeliveryRefused("The channel is gone.")
 
         board.take_line = refuse
@@ -183,7 +183,7 @@ class TestTheTerminal:
         screen.working(active=True)
         await adapter.show_line(WORK, "reading a.pdf, page 2 of 3", None)
         screen._status._live.refresh()
-        await adapter.take_line("{}", "")
+        await adapter.take_line("")
         screen._status._live.refresh()
         screen.working(active=False)
         shown = capsys.readouterr().out

@@ -83,9 +83,9 @@ class TestALineAboutLongWork:
         assert (post["mrkdwn"], post["unfurl_links"]) == (False, False)
         assert await bot.adapter.show_line(work, "page 2", shown_in) == shown_in
         assert slack.shown["C1", post["ts"]]["text"] == "\u23f3 page 2"
-        await bot.adapter.take_line(work.address, shown_in)
+        await bot.adapter.take_line(shown_in)
         assert ("C1", post["ts"]) not in slack.shown
-        await bot.adapter.take_line(work.address, shown_in)
+        await bot.adapter.take_line(shown_in)
 
     async def test_is_not_taken_for_the_beginning_of_a_reply(self, make_bot, bot, room_event):
         await bot.adapter.show_line(self.work(room_event), "reading", None)
