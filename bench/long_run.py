@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,7 @@ WINDOW_TOKENS: Final = 4_096
 _RESTART_EVERY: Final = 61
 _BURST_EVERY: Final = 41
 _BURST: Final = 4
-_COMPARED_TURNS: Final = 500
+_TENTHS: Final = 10
 _ROOM: Final = ("ada", "bob", "cem", "dot", "eve")
 
 
@@ -114,11 +115,7 @@ class LongRun:
 
     def figures(self) -> dict[str, object]:
         """One line of the table."""
-        outcome, seconds = self.outcome, self.outcome.turn_seconds
-        compared = min(_COMPARED_TURNS, len(seconds) // 2)
-        first, last = (
-            1000 * statistics.median(part) for part in (seconds[:compared], seconds[-compared:])
-        )
+        outcome = self.outcome
         return {
             "messages": outcome.messages,
             "requests": self.audit.requests,
@@ -128,8 +125,7 @@ class LongRun:
             "restarts": outcome.happened["restart"],
             "found_again": f"{len(outcome.told) - len(outcome.not_found)} of {len(outcome.told)}",
             "problems": len(outcome.problems),
-            "first_turns_ms": round(first, 1),
-            "last_turns_ms": round(last, 1),
+            "turn_ms_by_tenth": _medians_ms(outcome.turn_seconds),
         }
 
     def _note(self, happened: object) -> None:
@@ -259,6 +255,13 @@ class LongRun:
         page = await self._rig.store.search_recall(scope, search)
         if any(hit.id == told.id for hit in page.hits):
             self.outcome.leaked.append(told)
+
+
+def _medians_ms(seconds: list[float]) -> list[float]:
+    """The median turn of each tenth of a run: the windows fill up in the first one."""
+    bounds = [len(seconds) * tenth // _TENTHS for tenth in range(_TENTHS + 1)]
+    tenths = [seconds[start:end] for start, end in pairwise(bounds) if start < end]
+    return [round(1000 * statistics.median(tenth), 1) for tenth in tenths]
 
 
 async def run(options: argparse.Namespace) -> None:
