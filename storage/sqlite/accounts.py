@@ -5,7 +5,6 @@ import re
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from engine.oversight import AgentOverview
 from engine.places import audience_of
@@ -97,7 +96,7 @@ def meet(connection: sqlite3.Connection, place: str, at: datetime) -> bool:
     return met.rowcount == 1
 
 
-def scope_of(row: Any) -> Scope:  # noqa: ANN401 - a row of any query that has these columns
+def scope_of(row: sqlite3.Row) -> Scope:
     """The scope that a row was stored with."""
     return Scope(
         tenant=row["tenant"],
@@ -223,7 +222,7 @@ def overviews(connection: sqlite3.Connection, tenant: str | None) -> list[AgentO
     return [_overview(row) for row in rows]
 
 
-def _overview(row: Any) -> AgentOverview:  # noqa: ANN401 - a row of any query
+def _overview(row: sqlite3.Row) -> AgentOverview:
     return AgentOverview(
         agent_id=row["agent_id"],
         kind=row["kind"],

@@ -2,7 +2,6 @@
 
 import sqlite3
 from datetime import datetime
-from typing import Any
 
 from engine.oversight import AuditRow
 from engine.records import Approval, Scope
@@ -20,7 +19,7 @@ _COLUMNS = (
 def waiting(connection: sqlite3.Connection, scope: Scope, at: datetime) -> list[Approval]:
     """What an agent's people can still decide, the oldest first."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM approvals JOIN turns ON turns.id = turn_id "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM approvals JOIN turns ON turns.id = turn_id "
         "WHERE approvals.agent_id = :agent AND approvals.tenant = :tenant "
         "AND decision = 'pending' AND expires_at > :at ORDER BY asked_at, approvals.id",
         {"agent": scope.agent_id, "tenant": scope.tenant, "at": to_text(at)},
@@ -31,7 +30,7 @@ def waiting(connection: sqlite3.Connection, scope: Scope, at: datetime) -> list[
 def known(connection: sqlite3.Connection, scope: Scope, approval_id: str) -> Approval | None:
     """One of an agent's, whatever became of it."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM approvals JOIN turns ON turns.id = turn_id "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM approvals JOIN turns ON turns.id = turn_id "
         "WHERE approvals.agent_id = :agent AND approvals.tenant = :tenant AND approvals.id = :id",
         {"agent": scope.agent_id, "tenant": scope.tenant, "id": approval_id},
     ).fetchone()
@@ -41,7 +40,7 @@ def known(connection: sqlite3.Connection, scope: Scope, approval_id: str) -> App
 def untold(connection: sqlite3.Connection) -> list[Approval]:
     """Of all agents: decided or too late, but the agent has not been told."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM approvals JOIN turns ON turns.id = turn_id "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM approvals JOIN turns ON turns.id = turn_id "
         "WHERE decision IN ('approved', 'denied', 'expired') ORDER BY asked_at, approvals.id"
     )
     return [_approval(row) for row in rows]
@@ -81,7 +80,7 @@ def end(connection: sqlite3.Connection, approval: Approval) -> None:
     )
 
 
-def _approval(row: Any) -> Approval:  # noqa: ANN401 - a row of any query
+def _approval(row: sqlite3.Row) -> Approval:
     return Approval(
         id=row["approval_id"],
         turn=turn_rows.from_row(row),

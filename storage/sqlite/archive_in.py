@@ -120,7 +120,7 @@ def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
 def _free_id(connection: sqlite3.Connection, table: str, row: Row, at: datetime) -> str:
     """The row's own id, or a new one where the original is in this database too."""
     known = connection.execute(
-        f"SELECT 1 FROM {table} WHERE id = ?",  # noqa: S608 - our own names
+        f"SELECT 1 FROM {table} WHERE id = ?",
         (row["id"],),
     ).fetchone()
     return str(ULID.from_datetime(at)) if known else str(row["id"])
@@ -184,7 +184,7 @@ def _passage(row: Row, target: _Target) -> Passage:
 def _insert(connection: sqlite3.Connection, table: str, row: Row) -> int:
     marks = ", ".join("?" * len(row))
     cursor = connection.execute(
-        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})",  # noqa: S608 - our own names
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})",
         tuple(row.values()),
     )
     return int(cursor.lastrowid or 0)

@@ -64,7 +64,7 @@ def export(
 def _rows(connection: sqlite3.Connection, table: str, agent_id: str) -> Iterator[Row]:
     order = _ORDER.get(table, "1")
     rows = connection.execute(
-        f"SELECT {_columns(table)} FROM {table} "  # noqa: S608 - our own names
+        f"SELECT {_columns(table)} FROM {table} "
         f"WHERE agent_id = ? {_IN_SIGHT.get(table, '')} ORDER BY {order}",
         (agent_id,),
     )
@@ -76,7 +76,7 @@ def _columns(table: str) -> str:
     return ", ".join(_SOURCES[table] if name == "sources" else name for name in FIELDS[table])
 
 
-def _plain(row: Any) -> Row:  # noqa: ANN401 - a row of any query
+def _plain(row: sqlite3.Row) -> Row:
     plain = dict(row)
     for name in _LISTS:
         if name in plain:
@@ -87,13 +87,12 @@ def _plain(row: Any) -> Row:  # noqa: ANN401 - a row of any query
 def _blocks(connection: sqlite3.Connection, agent_id: str) -> Iterator[Row]:
     columns = [name for name in FIELDS["blocks"] if name != "history"]
     blocks = connection.execute(
-        f"SELECT {', '.join(columns)} FROM blocks "  # noqa: S608 - our own names
-        "WHERE agent_id = ? ORDER BY label",
+        f"SELECT {', '.join(columns)} FROM blocks WHERE agent_id = ? ORDER BY label",
         (agent_id,),
     ).fetchall()
     for block in blocks:
         past = connection.execute(
-            f"SELECT {_columns('history')} FROM block_versions "  # noqa: S608 - our own names
+            f"SELECT {_columns('history')} FROM block_versions "
             "WHERE agent_id = ? AND label = ? ORDER BY version",
             (agent_id, block["label"]),
         )

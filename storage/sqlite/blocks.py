@@ -21,7 +21,7 @@ _FIRST_LABELS = ("persona", "human", "room")
 _PERSON = "human:"
 _AFTER_PERSON = "human;"  # the text that follows every label of a person's block
 # About somebody who does not want to be learned about; others do not write it either.
-_UNWANTED = f"(read_only OR EXISTS (SELECT 1 FROM wishes AS w WHERE {WANTED_BY.format('owner')}))"  # noqa: S608
+_UNWANTED = f"(read_only OR EXISTS (SELECT 1 FROM wishes AS w WHERE {WANTED_BY.format('owner')}))"
 
 
 def settle(
@@ -176,7 +176,7 @@ def window_blocks(connection: sqlite3.Connection, scope: Scope) -> tuple[Block, 
         _keys(scope),
     )
     people = connection.execute(
-        f"SELECT {_UNWANTED} AS read_only, blocks.* FROM blocks "  # noqa: S608 - a constant
+        f"SELECT {_UNWANTED} AS read_only, blocks.* FROM blocks "
         "WHERE agent_id = :agent AND tenant = :tenant "
         "AND (value <> '' AND label IN (SELECT :person || speaker.value FROM conversations AS c, "
         "json_each(c.speakers) AS speaker WHERE c.conversation_id = :conversation "
@@ -236,7 +236,7 @@ def history(connection: sqlite3.Connection, agent_id: str, label: str | None) ->
     ]
 
 
-def _block(row: Any) -> Block:  # noqa: ANN401 - a row of any query
+def _block(row: sqlite3.Row) -> Block:
     return Block(
         label=row["label"],
         description=row["description"],

@@ -36,7 +36,7 @@ class Budgeting:
 
 def _tokens(connection: sqlite3.Connection, scope: Scope, payer: Payer, since: datetime) -> int:
     row = connection.execute(
-        "SELECT coalesce(sum(input_tokens + output_tokens), 0) FROM usage "  # noqa: S608 - ours
+        "SELECT coalesce(sum(input_tokens + output_tokens), 0) FROM usage "
         f"WHERE {_COLUMNS[payer]} = ? AND at >= ? AND purpose = 'turn'",
         (key_of(payer, scope), to_text(since)),
     ).fetchone()
@@ -48,7 +48,7 @@ def _earlier(
 ) -> datetime | None:
     """Refused ones do not count, or who asks again and again would never be let in."""
     row = connection.execute(
-        "SELECT created_at FROM turns INDEXED BY turns_created "  # noqa: S608 - our own names
+        "SELECT created_at FROM turns INDEXED BY turns_created "
         f"WHERE created_at > ? AND {_COLUMNS[payer]} = ? AND seq < ? AND kind = 'user_message' "
         "AND state <> 'refused' ORDER BY created_at DESC LIMIT 1 OFFSET ?",
         (to_text(since), key_of(payer, turn.scope), turn.seq, number - 1),

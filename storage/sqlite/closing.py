@@ -18,12 +18,12 @@ IS_CLOSED = (
     "EXISTS (SELECT 1 FROM closures AS gone WHERE gone.place IN ({0}.tenant, {0}.agent_id) "
     "OR substr({0}.agent_id, 1, length(gone.place) + 1) = gone.place || '/')"
 )
-_AGENTS = f"SELECT agent_id FROM agents WHERE {IS_CLOSED.format('agents')}"  # noqa: S608
+_AGENTS = f"SELECT agent_id FROM agents WHERE {IS_CLOSED.format('agents')}"
 _END = (
-    f"UPDATE schedules SET next_at = NULL WHERE agent_id IN ({_AGENTS})",  # noqa: S608
-    f"DELETE FROM uploads WHERE agent_id IN ({_AGENTS})",  # noqa: S608
+    f"UPDATE schedules SET next_at = NULL WHERE agent_id IN ({_AGENTS})",
+    f"DELETE FROM uploads WHERE agent_id IN ({_AGENTS})",
     (
-        "UPDATE outbox SET state = 'undeliverable', reason = 'The place is gone.' "  # noqa: S608
+        "UPDATE outbox SET state = 'undeliverable', reason = 'The place is gone.' "
         f"WHERE state IN ('pending', 'sending') AND agent_id IN ({_AGENTS})"
     ),
 )
@@ -51,7 +51,7 @@ def reopen(connection: sqlite3.Connection, tenant: str, place: str) -> None:
 def _close(connection: sqlite3.Connection, key: str, now: str) -> list[Turn]:
     connection.execute("INSERT OR IGNORE INTO closures (place, at) VALUES (?, ?)", (key, now))
     rows = connection.execute(
-        "UPDATE turns SET state = 'cancelled', cancel = 1, updated_at = ? "  # noqa: S608
+        "UPDATE turns SET state = 'cancelled', cancel = 1, updated_at = ? "
         f"WHERE state IN ('queued', 'running') AND agent_id IN ({_AGENTS}) RETURNING *",
         (now,),
     ).fetchall()
@@ -65,7 +65,7 @@ def _close(connection: sqlite3.Connection, key: str, now: str) -> list[Turn]:
 
 def _closed(connection: sqlite3.Connection, before: str) -> list[str]:
     rows = connection.execute(
-        f"SELECT agent_id FROM agents WHERE {IS_CLOSED.format('agents')} "  # noqa: S608
+        f"SELECT agent_id FROM agents WHERE {IS_CLOSED.format('agents')} "
         "AND NOT EXISTS (SELECT 1 FROM closures AS late WHERE late.at >= ? "
         "AND late.place IN (agents.tenant, agents.agent_id)) ORDER BY agent_id",
         (before,),

@@ -124,7 +124,7 @@ def _undone(connection: sqlite3.Connection, scope: Scope) -> set[str]:
 def _change(
     kind: str,
     number: int,
-    row: Any,  # noqa: ANN401 - a row of _WRITES or _NOTES
+    row: sqlite3.Row,
     pieces: Sequence[Piece],
     undone: Collection[str],
 ) -> Change:
@@ -145,11 +145,11 @@ def _list(text: str) -> list[Any]:
     return found
 
 
-def _block_piece(row: Any) -> Piece:  # noqa: ANN401 - a row of _WRITES
+def _block_piece(row: sqlite3.Row) -> Piece:
     return Piece(label=row["label"], owner=row["owner"], before=row["was"], after=row["value"])
 
 
-def _note_piece(row: Any, *, ended: bool = False) -> Piece:  # noqa: ANN401 - a row of _NOTES
+def _note_piece(row: sqlite3.Row, *, ended: bool = False) -> Piece:
     if ended:
         return Piece(label="", before=row["text"], after="")
     return Piece(label="", before=row["was"], after=row["text"])
@@ -158,7 +158,7 @@ def _note_piece(row: Any, *, ended: bool = False) -> Piece:  # noqa: ANN401 - a 
 def _command(
     connection: sqlite3.Connection,
     scope: Scope,
-    row: Any,  # noqa: ANN401 - a row of corrections
+    row: sqlite3.Row,
     undone: Collection[str],
 ) -> Change:
     rows = _rows_of(row)
@@ -180,7 +180,7 @@ def _command(
     )
 
 
-def _rows_of(row: Any) -> _Rows:  # noqa: ANN401 - a row of corrections
+def _rows_of(row: sqlite3.Row) -> _Rows:
     versions, added, ended = (_list(row[name]) for name in ("versions", "added", "ended"))
     return _Rows(versions=versions, added=added, ended=ended)
 
@@ -249,7 +249,7 @@ def _written(connection: sqlite3.Connection, scope: Scope, change_id: str) -> _R
     return _Rows(added=[int(number)], ended=[row["seq"] for row in ended])
 
 
-def _before(block: Block, row: Any) -> Block | None:  # noqa: ANN401 - a row of _WRITES
+def _before(block: Block, row: sqlite3.Row) -> Block | None:
     """The block without one write, or None when later ones build on it or it does not fit."""
     now = block.value
     if row["value"] != row["was"]:

@@ -7,7 +7,6 @@ A document comes in parts, each a transaction, so that no turn waits for a long 
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from engine.errors import StaleDocument
 from engine.places import agent_scope
@@ -149,7 +148,7 @@ def left_behind(connection: sqlite3.Connection, before: datetime) -> list[tuple[
     return [(agent_scope(row["agent_id"]), row["id"]) for row in rows]
 
 
-def _document(row: Any) -> Document:  # noqa: ANN401 - a row of any query
+def _document(row: sqlite3.Row) -> Document:
     return Document(
         id=row["id"],
         name=row["name"],

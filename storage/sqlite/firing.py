@@ -53,7 +53,7 @@ def _waits(connection: sqlite3.Connection, schedule: Schedule) -> bool:
 def idle_turns(connection: sqlite3.Connection, since: datetime, at: datetime) -> list[Turn]:
     """The last turn of each agent that has been idle since a time and has no pause at ``at``."""
     rows = connection.execute(
-        "SELECT t.* FROM agents AS a JOIN turns AS t "  # noqa: S608 - a constant
+        "SELECT t.* FROM agents AS a JOIN turns AS t "
         "ON t.seq = (SELECT max(seq) FROM turns WHERE agent_id = a.agent_id) "
         f"WHERE a.last_activity <= :since AND NOT {IS_CLOSED.format('a')} "
         "AND (a.heartbeats_paused_until IS NULL OR a.heartbeats_paused_until <= :at) "

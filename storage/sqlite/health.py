@@ -34,7 +34,7 @@ def word_index_problems(connection: sqlite3.Connection) -> list[str]:
     found = []
     for table, tier in (("recall_words", "recall"), ("archival_words", "archival")):
         try:
-            connection.execute(f"INSERT INTO {table} ({table}) VALUES ('integrity-check')")  # noqa: S608 - constants
+            connection.execute(f"INSERT INTO {table} ({table}) VALUES ('integrity-check')")
         except sqlite3.DatabaseError:
             found.append(f"The word index of {tier} memory is damaged; restore the last backup.")
     return found

@@ -80,10 +80,7 @@ def _known(
 ) -> list[str]:
     """Which of the source keys the agent has."""
     # The plus keeps SQLite from going through all of the agent's rows for each key.
-    query = (
-        f"SELECT 1 FROM {table} WHERE source_key = ? "  # noqa: S608 - our own names
-        "AND +agent_id = ? AND tenant = ?"
-    )
+    query = f"SELECT 1 FROM {table} WHERE source_key = ? AND +agent_id = ? AND tenant = ?"
     return [
         source
         for source in sources

@@ -63,7 +63,7 @@ def add(
 def _add(connection: sqlite3.Connection, message: Message, keeping: str) -> int:
     scope = message.scope
     cursor = connection.execute(
-        f"INSERT INTO messages ({_COLUMNS}, state) "  # noqa: S608 - constant names
+        f"INSERT INTO messages ({_COLUMNS}, state) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             message.id,
@@ -265,7 +265,7 @@ def between(connection: sqlite3.Connection, scope: Scope, search: RecallSearch) 
     )
 
 
-def _hit(row: Any) -> Hit:  # noqa: ANN401 - a row of any query
+def _hit(row: sqlite3.Row) -> Hit:
     return Hit(
         id=row["id"],
         time=from_text(row["sent_at"]),
@@ -276,8 +276,8 @@ def _hit(row: Any) -> Hit:  # noqa: ANN401 - a row of any query
     )
 
 
-def from_row(row: Any, scope: Scope) -> Message:  # noqa: ANN401 - of any query or archive
-    """The message a row holds."""
+def from_row(row: sqlite3.Row | dict[str, Any], scope: Scope) -> Message:
+    """The message a row holds, be it of a query or of an archive."""
     return Message(
         id=row["id"],
         seq=row["seq"],

@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from engine.knowledge import knowledge_name
 from engine.records import Hit, Passage, Revision, Scope
@@ -171,7 +170,7 @@ def _hit(passage: Passage, scope: Scope) -> Hit:
     )
 
 
-def from_row(row: Any) -> Passage:  # noqa: ANN401 - a row of any query
+def from_row(row: sqlite3.Row) -> Passage:
     """The passage a row holds."""
     return Passage(
         id=row["id"],

@@ -123,7 +123,7 @@ def _readable(connection: sqlite3.Connection, scope: Scope, values: dict[str, st
     return [scope, *(owner_scope(owner) for owner in owners if knowledge_name(owner))]
 
 
-def _write(row: Any, turn: Turn) -> Write:  # noqa: ANN401 - a row of any of the statements
+def _write(row: sqlite3.Row, turn: Turn) -> Write:
     is_block = row["kind"] == "block"
     return Write(
         id=row["id"],
@@ -138,7 +138,7 @@ def _write(row: Any, turn: Turn) -> Write:  # noqa: ANN401 - a row of any of the
     )
 
 
-def _remaining(row: Any) -> str | None:  # noqa: ANN401 - a row of _BLOCKS
+def _remaining(row: sqlite3.Row) -> str | None:
     """What the block would hold without the write."""
     remaining = without_change(row["before"], row["after"], row["now"])
     fits = remaining is not None and len(remaining) <= row["most"]
@@ -152,7 +152,7 @@ def written(connection: sqlite3.Connection, scope: Scope, write_id: str) -> Writ
     return _write(row, turn) if turn else None
 
 
-def _row(connection: sqlite3.Connection, scope: Scope, write_id: str) -> Any:  # noqa: ANN401
+def _row(connection: sqlite3.Connection, scope: Scope, write_id: str) -> Any:  # noqa: ANN401 - or None
     statement = _BY_NUMBER.get(write_id[:1])
     values = {**_keys(scope), "number": write_id[1:]}
     return connection.execute(statement, values).fetchone() if statement else None

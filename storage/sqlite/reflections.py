@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from engine.errors import StaleTurn
 from engine.records import Block, Message, Reflection, ReflectionCommit, Scope
@@ -16,10 +15,10 @@ __all__ = ["commit", "load", "unseen"]
 
 _MOST_MESSAGES = 1000
 _OPEN = f"AND NOT {IS_CLOSED.format('c')}"
-_LEFT = f"SELECT * FROM conversations AS c WHERE reflected_seq < window_start_seq {_OPEN}"  # noqa: S608
+_LEFT = f"SELECT * FROM conversations AS c WHERE reflected_seq < window_start_seq {_OPEN}"
 _SAID = "FROM messages AS m WHERE m.conversation_id = c.conversation_id AND m.agent_id = c.agent_id"
 _IDLE = (
-    f"SELECT * FROM conversations AS c WHERE reflected_seq < (SELECT max(m.seq) {_SAID}) "  # noqa: S608
+    f"SELECT * FROM conversations AS c WHERE reflected_seq < (SELECT max(m.seq) {_SAID}) "
     f"AND (SELECT max(m.sent_at) {_SAID} AND m.seq > c.reflected_seq) <= ? {_OPEN}"
 )
 
@@ -33,7 +32,7 @@ def unseen(connection: sqlite3.Connection, idle_since: datetime | None) -> list[
     return [_scope(row) for row in rows]
 
 
-def _scope(row: Any) -> Scope:  # noqa: ANN401 - a row of any query
+def _scope(row: sqlite3.Row) -> Scope:
     return Scope(
         tenant=row["tenant"],
         agent_id=row["agent_id"],

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from engine.records import Schedule, Scope
 from storage.sqlite.instants import from_text, to_text
@@ -92,7 +91,7 @@ def next_time(connection: sqlite3.Connection) -> datetime | None:
     return from_text(row[0]) if row[0] else None
 
 
-def _schedule(row: Any) -> Schedule:  # noqa: ANN401 - a row of any query
+def _schedule(row: sqlite3.Row) -> Schedule:
     scope = Scope(
         tenant=row["tenant"],
         agent_id=row["agent_id"],

@@ -2,7 +2,6 @@
 
 import sqlite3
 from datetime import datetime
-from typing import Any
 
 from engine.errors import StaleTurn
 from engine.records import MemoryCounts, Scope, Summary, Window
@@ -29,11 +28,12 @@ def load(connection: sqlite3.Connection, scope: Scope) -> Window:
     )
 
 
-def _conversation(connection: sqlite3.Connection, scope: Scope) -> Any:  # noqa: ANN401 - a row
-    return connection.execute(
+def _conversation(connection: sqlite3.Connection, scope: Scope) -> sqlite3.Row | None:
+    found: sqlite3.Row | None = connection.execute(
         "SELECT * FROM conversations WHERE conversation_id = ? AND agent_id = ? AND tenant = ?",
         (scope.conversation_id, scope.agent_id, scope.tenant),
     ).fetchone()
+    return found
 
 
 def _summaries(connection: sqlite3.Connection, scope: Scope) -> dict[bool, Summary]:
@@ -44,7 +44,7 @@ def _summaries(connection: sqlite3.Connection, scope: Scope) -> dict[bool, Summa
     return {bool(row["prepared"]): _summary(row) for row in rows}
 
 
-def _summary(row: Any) -> Summary:  # noqa: ANN401 - a row of any query
+def _summary(row: sqlite3.Row) -> Summary:
     return Summary(
         text=row["text"],
         through_seq=row["through_seq"],
@@ -62,7 +62,7 @@ def save_flush(connection: sqlite3.Connection, scope: Scope, summary: Summary) -
         StaleTurn: The conversation was emptied or messages were erased meanwhile.
     """
     row = _conversation(connection, scope)
-    if _stale(row, summary) or summary.through_seq < row["window_start_seq"]:
+    if row is None or _stale(row, summary) or summary.through_seq < row["window_start_seq"]:
         raise StaleTurn("The conversation has changed meanwhile.")
     current = _summaries(connection, scope).get(False)
     if summary.through_seq == row["window_start_seq"] and current is None:
@@ -79,14 +79,14 @@ def save_flush(connection: sqlite3.Connection, scope: Scope, summary: Summary) -
 def save_prepared(connection: sqlite3.Connection, scope: Scope, summary: Summary) -> None:
     """Keep a summary for the next flush, unless its messages have left or were erased."""
     row = _conversation(connection, scope)
-    if not _stale(row, summary) and summary.through_seq > row["window_start_seq"]:
+    if row is None or _stale(row, summary):
+        return
+    if summary.through_seq > row["window_start_seq"]:
         _store(connection, scope, summary, prepared=True)
 
 
-def _stale(row: Any, summary: Summary) -> bool:  # noqa: ANN401 - a row of any query
+def _stale(row: sqlite3.Row, summary: Summary) -> bool:
     """A summary made before an erasure may hold what was erased."""
-    if row is None:
-        return True
     return bool(row["erased_at"] and to_text(summary.created_at) < row["erased_at"])
 
 

@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from dataclasses import replace
-from typing import Any
 
 from engine.errors import StaleTurn
 from engine.records import Turn
@@ -67,7 +66,7 @@ def join_burst(connection: sqlite3.Connection, turn: Turn) -> Turn:
     return join(connection, turn, turn.scope.speaker)
 
 
-def from_row(row: Any) -> Turn:  # noqa: ANN401 - a row of any query
+def from_row(row: sqlite3.Row) -> Turn:
     """The turn a row holds."""
     scope = accounts.scope_of(row)
     return Turn(

@@ -240,7 +240,7 @@ def _clean_block(
     ).fetchall()
     values = cleaned([PastValue(row["value"], bool(row["theirs"])) for row in rows])
     connection.executemany(
-        f"UPDATE block_versions SET value = :value, pinned = {_STILL_THERE} WHERE id = :id",  # noqa: S608 - a constant
+        f"UPDATE block_versions SET value = :value, pinned = {_STILL_THERE} WHERE id = :id",
         ({"value": value, "id": row["id"]} for row, value in zip(rows, values, strict=True)),
     )
     removed = connection.executemany(
@@ -256,7 +256,7 @@ def _write_cleaned(
 ) -> None:
     """A new version, so that a turn which has read the old one is told."""
     connection.execute(
-        f"UPDATE blocks SET value = :value, pinned = {_STILL_THERE}, version = version + 1, "  # noqa: S608 - a constant
+        f"UPDATE blocks SET value = :value, pinned = {_STILL_THERE}, version = version + 1, "
         "updated_at = :now WHERE agent_id = :agent AND label = :label",
         {"value": value, "now": now, "agent": agent_id, "label": label},
     )

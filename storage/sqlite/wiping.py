@@ -41,7 +41,7 @@ def delete_agent(connection: sqlite3.Connection, indexes: Indexes, agent_id: str
 
 def _count(connection: sqlite3.Connection, table: str, agent_id: str) -> int:
     row = connection.execute(
-        f"SELECT count(*) FROM {table} WHERE agent_id = ?",  # noqa: S608 - our own names
+        f"SELECT count(*) FROM {table} WHERE agent_id = ?",
         (agent_id,),
     ).fetchone()
     return int(row[0])
@@ -49,7 +49,7 @@ def _count(connection: sqlite3.Connection, table: str, agent_id: str) -> int:
 
 def _seqs(connection: sqlite3.Connection, table: str, agent_id: str) -> list[int]:
     rows = connection.execute(
-        f"SELECT seq FROM {table} WHERE agent_id = ?",  # noqa: S608 - our own names
+        f"SELECT seq FROM {table} WHERE agent_id = ?",
         (agent_id,),
     )
     return [row[0] for row in rows]

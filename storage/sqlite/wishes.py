@@ -41,7 +41,7 @@ WANTED_BY = (
 def wish_of(connection: sqlite3.Connection, principal: str | None) -> Wish | None:
     """What a person wants, the stronger of two."""
     row = connection.execute(
-        f"SELECT min(w.wish) FROM wishes AS w WHERE {WANTED_BY.format(':who')}",  # noqa: S608
+        f"SELECT min(w.wish) FROM wishes AS w WHERE {WANTED_BY.format(':who')}",
         {"who": principal},
     ).fetchone()
     return cast(Wish | None, row[0])
@@ -156,7 +156,7 @@ def unlearned(connection: sqlite3.Connection, scope: Scope, seqs: Iterable[int])
 
 def _remove(connection: sqlite3.Connection, scope: Scope, condition: str, value: str) -> None:
     removed = connection.execute(
-        "DELETE FROM messages WHERE state = 'passing' AND agent_id = ? AND tenant = ? "  # noqa: S608
+        "DELETE FROM messages WHERE state = 'passing' AND agent_id = ? AND tenant = ? "
         f"AND {condition} RETURNING source_key",
         (scope.agent_id, scope.tenant, value),
     ).fetchall()
