@@ -7,6 +7,7 @@ BENCHMARKS = (
     "bench.turns",
     "bench.start",
     "bench.search",
+    "bench.embedding",
     "bench.turn_growth",
     "bench.chat_load",
     "bench.long_run",

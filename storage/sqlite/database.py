@@ -4,8 +4,9 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -31,14 +32,24 @@ def connect(
 ) -> sqlite3.Connection:
     """A connection with the settings every connection needs."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
-    if read_only:
-        connection.execute("PRAGMA query_only = ON")
+    with _closed_on_failure(connection):
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+@contextmanager
+def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def prepare_file(path: Path) -> None:
@@ -171,17 +182,11 @@ class Database:
 def _ready_connection(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
     try:
         connection = connect(path, synchronous=synchronous)
+        with _closed_on_failure(connection):
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
+            bring_up_to_date(connection)
     except sqlite3.Error as error:
         raise unavailable(error) from error
-    try:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
-        bring_up_to_date(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        raise unavailable(error) from error
-    except StoreUnavailable:
-        connection.close()
-        raise
     return connection
