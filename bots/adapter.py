@@ -131,8 +131,8 @@ class CommandRunner(Protocol):
         """Values for an option of a command that is being put together."""
         ...
 
-    async def form_text(self, request: CommandRequest) -> str:
-        """What stands in the form of a command at first."""
+    async def form_text(self, request: CommandRequest) -> str | None:
+        """What stands in the form of a command at first; None where there is to be no form."""
         ...
 
     async def keep(self, request: CommandRequest, choice: Choice) -> Choice:

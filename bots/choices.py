@@ -28,12 +28,12 @@ async def choices_of(
             danger=True,
         )
         choices.append(again)
-    return [
-        choice if len(compact(choice)) <= most_chars else await runner.keep(request, choice)
-        for choice in choices
-    ]
+    return [await short(runner, request, choice, most_chars) for choice in choices]
 
 
-def compact(choice: Choice) -> str:
-    """What it gives, as JSON."""
-    return json.dumps([choice.command, dict(choice.arguments)], separators=(",", ":"))
+async def short(
+    runner: CommandRunner, request: CommandRequest, choice: Choice, most_chars: int
+) -> Choice:
+    """The choice, or in its place one that stands for it where it is kept."""
+    given = json.dumps([choice.command, dict(choice.arguments)], separators=(",", ":"))
+    return choice if len(given) <= most_chars else await runner.keep(request, choice)

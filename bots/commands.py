@@ -86,13 +86,13 @@ class Commands:
             return []
         return [value for value in dict.fromkeys(values) if typed.casefold() in value.casefold()]
 
-    async def form_text(self, request: CommandRequest) -> str:
-        """What stands in the form of a command at first; nothing in doubt."""
+    async def form_text(self, request: CommandRequest) -> str | None:
+        """What stands in the form of a command at first; None where there is to be no form."""
         try:
             self._allowed(request)
             return await self._suggesting.text(request)
         except MembotError:
-            return ""
+            return None
 
     def _allowed(self, request: CommandRequest) -> Handler:
         """What carries a command out, where its giver may give it."""
@@ -118,8 +118,12 @@ class Commands:
         kept = await self._store.kept_choice(_of_actor(request), key, self._now())
         if kept is None:
             raise BadRequest(request.say("answer.too_old"))
+        written = {name: value for name, value in request.arguments.items() if name != "key"}
         return replace(
-            request, command=kept.command, arguments=kept.arguments, confirmed=kept.confirmed
+            request,
+            command=kept.command,
+            arguments={**kept.arguments, **written},
+            confirmed=kept.confirmed,
         )
 
 

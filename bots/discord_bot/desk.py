@@ -15,7 +15,7 @@ from bots.adapter import (
     CommandSpec,
     PointedMessage,
 )
-from bots.choices import choices_of
+from bots.choices import choices_of, short
 from bots.discord_bot.answers import drawn, show_answer
 from bots.discord_bot.attachments import attached_file
 from bots.discord_bot.confirmations import ANYONE, MOST_CHARS, Asked, Button, Confirmations
@@ -82,8 +82,8 @@ class CommandDesk:
         if asked is None:
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
-        written = {self._forms[asked.words]: written_in(interaction)}
-        await self._carry_out(interaction, replace(asked, arguments={**asked.arguments, **written}))
+        arguments = {**asked.arguments, **written_in(interaction)}
+        await self._carry_out(interaction, replace(asked, arguments=arguments))
 
     async def _opened_form(self, interaction: Interaction, asked: Asked) -> bool:
         """Whether a form asks for what the command lacks; it has to be the first response."""
@@ -91,9 +91,14 @@ class CommandDesk:
         if option is None or option in asked.arguments:
             return False
         request = self._request(interaction, asked)
-        button = self._confirmations.offer(interaction.user.id, asked)
+        written = await self._runner.form_text(request)
+        if written is None:
+            return False
         title = summary(request.locale, self._specs[asked.words])
-        shown = form(button, title, option, await self._runner.form_text(request))
+        given = Choice(label=title, command=asked.words, arguments=asked.arguments)
+        completed = Asked.by(await short(self._runner, request, given, MOST_CHARS))
+        button = self._confirmations.offer(interaction.user.id, completed)
+        shown = form(button, title, option, written)
         await interaction.response.send_modal(shown)
         return True
 

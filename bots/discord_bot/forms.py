@@ -34,7 +34,8 @@ def form(button: Button, title: str, label: str, text: str) -> discord.ui.Modal:
     return modal
 
 
-def written_in(interaction: discord.Interaction[discord.Client]) -> str:
-    """What was written into the field of a form."""
+def written_in(interaction: discord.Interaction[discord.Client]) -> dict[str, str]:
+    """What was written into the field of a form, by the name of its option."""
     data = cast(Mapping[str, Any], interaction.data or {})
-    return str(data["components"][0]["components"][0]["value"])
+    field = data["components"][0]["components"][0]
+    return {str(field["custom_id"]): str(field["value"])}

@@ -184,7 +184,10 @@ class Commands:
         spec = next((one for one in self._surface.table if one.words == request.command), None)
         if spec is None or not spec.form or not asker.trigger or spec.form in request.arguments:
             return False
-        view = form(asker, request, spec, await self._surface.runner.form_text(request))
+        written = await self._surface.runner.form_text(request)
+        if written is None:
+            return False
+        view = form(asker, request, spec, written)
         try:
             await self._surface.calls.post(
                 "views.open", {"trigger_id": asker.trigger, "view": view}

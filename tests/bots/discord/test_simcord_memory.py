@@ -65,6 +65,21 @@ async def test_told_shown_edited_undone_pinned_forgotten(guild, general, ada, ri
     assert await card(rig, scope) is None
 
 
+@pytest.mark.behaviour("command.modal", "discord")
+async def test_a_line_longer_than_a_form_can_name_is_edited_in_it_also_after_a_restart(
+    simcord_env, guild, general, ada, adapter, rig
+):
+    origin = Origin(platform="discord", team=str(guild.id), user=str(ada.id), room=str(general.id))
+    line = "Plays the cello with friends from the orchestra, mostly Brahms and Dvořák, on Fridays."
+    await tell(rig, scope_of(origin), "I play the cello.", line)
+    shown = await ada.slash(general, "memory edit", item=line)
+    assert shown.modal["components"][0]["components"][0]["value"] == line
+    await simcord_env.restart_bot(adapter.new_client())
+    sent = await ada.submit_modal(shown, {"text": "Plays the viola."})
+    assert sent.response.content.startswith("It says now: Plays the viola.")
+    assert await about(rig, scope_of(origin)) == "Plays the viola."
+
+
 @pytest.mark.behaviour("command.locale", "discord")
 async def test_a_german_asker_is_answered_in_german(simcord_env, me, rig):
     guild = simcord_env.create_guild(preferred_locale="de")
