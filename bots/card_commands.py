@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bots.adapter import Choice, CommandAnswer, CommandRequest
 from bots.commands import Handler
+from bots.own_memory import reach
 from bots.routing import clean_name
 from engine.cards import CARD_CHARS, CardStore
 from engine.errors import BadRequest
@@ -38,9 +39,7 @@ class CardCommands:
         if len(card) > CARD_CHARS:
             raise BadRequest(request.say("card.too_long", most=CARD_CHARS, chars=len(card)))
         if not request.confirmed:
-            everywhere = request.actor.partition("/")[0].endswith(":*")
-            where = request.say("card.everywhere" if everywhere else "card.here")
-            asked = request.say("card.question", where=where, text=card)
+            asked = request.say("card.question", where=reach(request), text=card)
             return CommandAnswer(text=asked, confirm=request.say("card.use"))
         await self._keep(request, card)
         return CommandAnswer(text=request.say("card.done"), choices=(_remove(request),))

@@ -10,7 +10,7 @@ from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, Inbox
 from bots.archives import archive
 from bots.commands import Handler
 from bots.operations import Operations, receipt_text
-from bots.own_memory import Line, OwnMemory, keys_of, link
+from bots.own_memory import Line, OwnMemory, keys_of, link, reach
 from bots.places import Places
 from bots.routing import clean_name
 from engine.records import Block, SearchPage
@@ -91,8 +91,8 @@ class MemoryCommands:
 
     async def _forget_me(self, request: CommandRequest) -> CommandAnswer:
         if not request.confirmed:
-            question, button = request.say("forget_me.question"), request.say("forget_me.button")
-            return CommandAnswer(text=question, confirm=button)
+            question = request.say("forget_me.question", where=reach(request))
+            return CommandAnswer(text=question, confirm=request.say("forget_me.button"))
         await self._inbox.stop(request.scope)
         receipt = await Operations(self._store, self._now, request.actor).forget(request.actor)
         await self._places.load(self._store)

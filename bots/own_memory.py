@@ -59,6 +59,12 @@ def link(request: CommandRequest, source_key: str) -> str | None:
     return permalink(scope, source_key, channels, request.site)
 
 
+def reach(request: CommandRequest) -> str:
+    """How far what is kept of somebody goes, in words: a Discord user is one in every server."""
+    everywhere = request.actor.partition("/")[0].endswith(":*")
+    return request.say("card.everywhere" if everywhere else "card.here")
+
+
 def _is_own(scope: Scope) -> bool:
     return scope.audience == "private" and "/user/" in scope.agent_id
 

@@ -11,9 +11,21 @@ from typing import Any
 
 from engine.errors import BadRequest
 
-__all__ = ["PastValue", "Person", "cleaned", "holds_words", "unquoted"]
+__all__ = [
+    "Forms",
+    "PastValue",
+    "Person",
+    "blotted",
+    "cleaned",
+    "forms_of",
+    "holds_words",
+    "unquoted",
+]
 
 _SHORTEST_QUOTE_CHARS = 8
+_BLOT = "[forgotten]"
+_DEEPEST = 3  # a result of a search is JSON in the JSON of a message
+Forms = dict[str, list[str]]  # what somebody said, by its first characters
 _EVERY_TEAM = "*"
 _QUOTE = "in_reply_to"
 
@@ -115,6 +127,45 @@ def _new_tainted(
 def holds_words(text: str, said: Iterable[str]) -> bool:
     """Whether a text repeats something they said word for word."""
     return any(len(words) >= _SHORTEST_QUOTE_CHARS and words in text for words in said)
+
+
+def forms_of(said: Iterable[str]) -> Forms:
+    """Words as they are, and as they stand in JSON and in JSON within JSON, by their beginnings."""
+    forms: set[str] = set()
+    for words in said:
+        for plain in (False, True):
+            form = words
+            for _ in range(_DEEPEST):
+                forms.add(form)
+                form = json.dumps(form, ensure_ascii=plain)[1:-1]
+    by_beginning: Forms = {}
+    for form in sorted(forms, key=len, reverse=True):
+        by_beginning.setdefault(form[:_SHORTEST_QUOTE_CHARS], []).append(form)
+    return by_beginning
+
+
+def blotted(text: str, forms: Forms) -> str:
+    """A text without what it repeats; JSON stays such, also where it stands in JSON."""
+    if text[:1] in {"{", "["}:
+        try:
+            return json.dumps(_blotted_parts(json.loads(text), forms), ensure_ascii=False)
+        except ValueError:
+            pass  # it only looks like JSON
+    beginnings = {text[at : at + _SHORTEST_QUOTE_CHARS] for at in range(len(text))}
+    for beginning in forms.keys() & beginnings:
+        for form in forms[beginning]:
+            text = text.replace(form, _BLOT)
+    return text
+
+
+def _blotted_parts(value: Any, forms: Forms) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, str):
+        return blotted(value, forms)
+    if isinstance(value, list):
+        return [_blotted_parts(one, forms) for one in value]
+    if isinstance(value, dict):
+        return {name: _blotted_parts(one, forms) for name, one in value.items()}
+    return value
 
 
 def unquoted(payload: str, is_theirs: Callable[[str, str], bool]) -> str:

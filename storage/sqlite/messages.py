@@ -1,5 +1,6 @@
 """Recall memory's rows: storing, reading a queue, reading by number."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -7,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.records import Hit, Message, RecallSearch, Scope, SearchPage, Turn
+from storage.erasure import Forms, blotted
 from storage.sqlite import accounts
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
@@ -15,6 +17,7 @@ from storage.sqlite.recall_index import IndexedMessage
 __all__ = [
     "add",
     "between",
+    "blot",
     "from_row",
     "hits",
     "last_heard",
@@ -131,6 +134,23 @@ def reword(connection: sqlite3.Connection, indexes: Indexes, message: Message, t
     indexes.recall.remove(connection, [reworded.seq])
     if reworded.searchable and text:
         indexes.recall.add(connection, [_indexed(reworded, reworded.seq)])
+    return True
+
+
+def blot(connection: sqlite3.Connection, indexes: Indexes, row: Any, forms: Forms) -> bool:  # noqa: ANN401
+    """Take words out of what the bot wrote; whether it held any."""
+    text, payload = (blotted(row[name], forms) for name in ("text", "payload"))
+    if text == row["text"] and json.loads(payload) == json.loads(row["payload"]):
+        return False
+    connection.execute("UPDATE messages SET payload = ? WHERE seq = ?", (payload, row["seq"]))
+    scope = Scope(
+        tenant=row["tenant"],
+        agent_id=row["agent_id"],
+        conversation_id=row["conversation_id"],
+        speaker=None,
+        audience="room",
+    )
+    reword(connection, indexes, from_row(row, scope), text)
     return True
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from storage.erasure import PastValue, cleaned, holds_words, unquoted
+from storage.erasure import Forms, PastValue, blotted, cleaned, forms_of, holds_words, unquoted
 from storage.sqlite import accounts, messages, passages
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
@@ -65,6 +65,7 @@ def unlearn(
     removed["summaries"] += _drop_summaries(connection, traces, at)
     removed["messages"] += messages.remove(connection, indexes, [row["seq"] for row in traces.rows])
     removed["quotes"] += _drop_quotes(connection, agents, traces)
+    removed["quotes"] += _blot_repeats(connection, indexes, agents, traces)
     removed["passages"] += drop_passages(connection, indexes, agents, traces)
     removed.update(clean_blocks(connection, traces, agents, at))
     removed.update(_drop_rest(connection, traces))
@@ -157,6 +158,41 @@ def _drop_event_quotes(
                 "UPDATE events SET details = ? WHERE event_id = ?",
                 (json.dumps(details, ensure_ascii=False), row["event_id"]),
             )
+
+
+# Shorter ones are said by many; in what a search found they are its words all the same.
+_TOLD_CHARS, _FOUND_CHARS = 16, 8
+
+
+def _blot_repeats(
+    connection: sqlite3.Connection, indexes: Indexes, agents: Iterable[str], traces: Traces
+) -> int:
+    """Their words in what the bot looked up for other people and told them; how often."""
+    said = {row["text"].strip() for row in traces.rows if row["author"]}
+    told, found = (
+        forms_of(words for words in said if len(words) >= least)
+        for least in (_TOLD_CHARS, _FOUND_CHARS)
+    )
+    blots = 0
+    for agent_id in agents if found else ():
+        rows = connection.execute(
+            "SELECT * FROM messages WHERE agent_id = ? AND seq > ? "
+            "AND role IN ('tool', 'assistant')",
+            (agent_id, traces.first),
+        ).fetchall()
+        for row in rows:
+            forms = found if row["role"] == "tool" else told
+            blots += messages.blot(connection, indexes, row, forms)
+        _blot_outbox(connection, agent_id, told)
+    return blots
+
+
+def _blot_outbox(connection: sqlite3.Connection, agent_id: str, told: Forms) -> None:
+    rows = connection.execute("SELECT id, text FROM outbox WHERE agent_id = ?", (agent_id,))
+    connection.executemany(
+        "UPDATE outbox SET text = ?1 WHERE id = ?2 AND text <> ?1",
+        [(blotted(row["text"], told), row["id"]) for row in rows.fetchall()],
+    )
 
 
 def drop_passages(

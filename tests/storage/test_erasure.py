@@ -10,7 +10,15 @@ from engine.errors import BadRequest, StaleTurn
 from engine.oversight import AuditRow
 from engine.records import ArchivalSearch, RecallSearch
 from engine.testing import HashEmbedder
-from storage.erasure import PastValue, Person, cleaned, holds_words, unquoted
+from storage.erasure import (
+    PastValue,
+    Person,
+    blotted,
+    cleaned,
+    forms_of,
+    holds_words,
+    unquoted,
+)
 from tests.storage.builders import (
     NOON,
     begin,
@@ -299,6 +307,84 @@ def bytes_of(folder):
 
 def holders(folder, text=SECRET):
     return [name for name, data in bytes_of(folder).items() if text.encode() in data]
+
+
+async def repeat(store, words):
+    """Bea asks for what Ada said, and is told it word for word."""
+    bea = await begin(store, "What did Ada say?", scope=room("U2"), name="Bea")
+    hits = json.dumps([{"who": "Ada", "text": words}])
+    result = json.dumps({"status": "OK", "message": f"Showing 1 of 1 results: {hits}"})
+    looked_up = message(
+        "",
+        scope=room("U2"),
+        turn_id=bea.id,
+        role="tool",
+        kind="tool_result",
+        searchable=False,
+        payload=json.dumps({"role": "tool", "tool_call_id": "1", "content": result}),
+    )
+    told = f"Ada said: {words} That is all."
+    answer = message(
+        told,
+        scope=room("U2"),
+        turn_id=bea.id,
+        payload=json.dumps({"role": "assistant", "content": told}, ensure_ascii=False),
+    )
+    await store.commit_step(step(bea, messages=[looked_up, answer], replies=[told]))
+
+
+class TestRepeats:
+    """What the bot repeated of somebody's words to other people goes with them."""
+
+    WORDS = f'I keep the "{SECRET}" in a \\ böx,\nunder the bed'
+
+    async def told(self, store):
+        found = await store.search_recall(room("U2"), RecallSearch(query="Ada said all"))
+        return [hit.text for hit in found.hits if hit.text.startswith("Ada said")]
+
+    @pytest.mark.parametrize("who", ["everything", "the message"])
+    async def test_leave_the_files_with_the_words(self, opener, tmp_path, who):
+        store = await opener()
+        scope = room("U1")
+        turn = await begin(store, "placeholder", scope=scope, name="Ada")
+        said = message(
+            self.WORDS,
+            scope=scope,
+            turn_id=turn.id,
+            role="user",
+            kind="user_message",
+            author=ADA,
+            author_name="Ada",
+            source_key="slack:T1/C1/said",
+            payload="{}",
+        )
+        await store.commit_step(step(turn, messages=[said]))
+        await repeat(store, self.WORDS)
+        assert holders(tmp_path)
+        if who == "everything":
+            receipt = await store.forget(ADA, actor="op", at=later())
+            assert receipt.removed["quotes"] == 2
+        else:
+            notice = message("Deleted.", scope=scope, role="user", kind="message_deleted")
+            await store.delete_messages([(said, notice)], later())
+            await store.finish_cleaning()
+        assert holders(tmp_path) == []
+        assert await self.told(store) == ["Ada said: [forgotten] That is all."]
+        queue = (await store.load_window(room("U2"))).queue
+        assert all(json.loads(entry.payload) for entry in queue if entry.role != "user")
+        assert await store.check() == []
+
+    async def test_stay_where_they_are_as_short_as_what_anybody_says(self, store):
+        await talk(store, "Good morning", scope=room("U1"))
+        await talk(store, "Hi", scope=room("U2"), name="Bea", answer="Good morning, Bea.")
+        receipt = await store.forget(ADA, actor="op", at=later())
+        assert "quotes" not in receipt.removed
+
+    @given(st.text(min_size=8), st.text(), st.text())
+    def test_no_word_is_left_however_deep_in_json(self, words, before, after):
+        deep = json.dumps({"a": json.dumps({"b": [f"{before}{words}{after}"]})})
+        left = json.loads(json.loads(blotted(deep, forms_of([words])))["a"])
+        assert words not in left["b"][0].replace("[forgotten]", "") or words in "[forgotten]"
 
 
 class TestRawBytes:
