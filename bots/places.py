@@ -107,15 +107,6 @@ class Places:
             return found if self._pairs.allows(origin.principal, origin.place) else "ignore"
         return found
 
-    @property
-    def listens(self) -> bool:
-        """Whether there is a place where the bot reads everything."""
-        return any(
-            mode == "listen"
-            for known in (self._set, self._configured)
-            for mode in known.get("mode", {}).values()
-        )
-
     def texts(self, agent_id: str) -> Mapping[str, str]:
         """Texts that admins gave an agent in chat, by the label of their block."""
         found = {name: self.value(name, agent_id) for name in self._set if name.startswith(_BLOCK)}

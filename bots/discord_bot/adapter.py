@@ -125,7 +125,6 @@ class DiscordAdapter:
             self._threads,
             self._places,
             self._typing.heard,
-            message_content=self._places.listens,
             synced=synced,
         )
         client.offer(self._command_table, self._commands, self._now)

@@ -18,6 +18,7 @@ from bots.discord_bot.desk import CommandDesk
 from bots.discord_bot.inbound import (
     Place,
     event_of,
+    is_kept_from_us,
     place_in_guild,
     reception_of,
     source_key,
@@ -56,11 +57,11 @@ class MembotClient(discord.Client):
         places: Places,
         heard: Callable[[int], None],
         *,
-        message_content: bool,
         synced: bool,
     ) -> None:
+        self._asked = least_intents()
         super().__init__(
-            intents=least_intents(message_content=message_content),
+            intents=self._asked,
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             http_trace=paced_requests(),
@@ -92,6 +93,13 @@ class MembotClient(discord.Client):
     def ready(self) -> bool:
         """Whether events arrive right now."""
         return self._up.is_set() and not self.is_closed()
+
+    async def setup_hook(self) -> None:
+        """Logged in, not connected yet: who asks for an intent that is not granted is refused."""
+        granted = self.application_flags
+        self._asked.message_content = (
+            granted.gateway_message_content or granted.gateway_message_content_limited
+        )
 
     async def wait_until_lost(self, patience_seconds: float) -> None:
         """Return when there has been no session for so long that it cannot be resumed."""
@@ -218,10 +226,15 @@ class MembotClient(discord.Client):
         origin = place.origin(message.author.id)
         plain = reception_of(message, me, direct=place.room is None, engaged_thread=False)
         heard = self._places.hearing(origin, plain)
-        channel = message.channel
-        if heard == "answer" or not plain.has_content or not isinstance(channel, discord.Thread):
+        channel, unread = message.channel, is_kept_from_us(message, self._asked)
+        if heard == "answer" or not (plain.has_content or unread):
             return heard
-        engaged = await self._threads.is_engaged(channel, me)
+        engaged = False
+        if isinstance(channel, discord.Thread):
+            engaged = await self._threads.is_engaged(channel, me)
+        meant = engaged or plain.replies_to_bot
+        if unread and meant and self._places.rules_for(origin).mode != "off":
+            await self._threads.say_what_is_read(message)
         return self._places.hearing(origin, replace(plain, engaged_thread=engaged))
 
     async def _where_to_answer(self, message: discord.Message, place: Place, me: int) -> Place:
@@ -256,10 +269,9 @@ class MembotClient(discord.Client):
         return None
 
 
-def least_intents(*, message_content: bool) -> discord.Intents:
-    """What the bot has to hear; privileged only when asked for."""
+def least_intents() -> discord.Intents:
+    """What the bot has to hear; nothing privileged."""
     intents = discord.Intents.none()
     intents.guilds = intents.guild_messages = intents.dm_messages = True
     intents.guild_reactions = intents.dm_reactions = True
-    intents.message_content = message_content
     return intents

@@ -109,6 +109,13 @@ def reception_of(
     )
 
 
+def is_kept_from_us(message: discord.Message, asked: discord.Intents) -> bool:
+    """Whether a person said something that Discord shows only with the Message Content intent."""
+    spoken = message.type in _SPOKEN and not message.author.bot and message.webhook_id is None
+    shown = message.content or message.attachments or message.stickers or message.poll
+    return spoken and message.guild is not None and not (asked.message_content or shown)
+
+
 def event_of(
     message: discord.Message, place: Place, scope: Scope, bot_id: int, *, overheard: bool
 ) -> IncomingEvent:

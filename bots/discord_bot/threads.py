@@ -51,6 +51,17 @@ class EngagedThreads:
             self._remember(thread.id, engaged=engaged)
         return self._known[thread.id]
 
+    async def say_what_is_read(self, message: discord.Message) -> None:
+        """Once where it takes part: that Discord shows it only what is addressed to it."""
+        told = f"{_key(message.channel.id)}/told"
+        if message.guild is None or not await self._store.engage_thread(told, self._now()):
+            return
+        line = text(message.guild.preferred_locale.value, "thread.unread")
+        try:
+            await message.reply(line, mention_author=False)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as refused:
+            _log.info("Not said what is read: %s", type(refused).__name__)
+
     def _remember(self, thread_id: int, *, engaged: bool) -> None:
         self._known[thread_id] = engaged
         self._known.move_to_end(thread_id)

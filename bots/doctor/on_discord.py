@@ -67,9 +67,12 @@ async def _intents(client: "discord.Client", settings: Settings) -> Check:
         fix = "Developer portal, Bot: switch Message Content Intent on, for mode listen."
         return Check(name=name, state="failed", detail="Message Content is missing", fix=fix)
     if granted and not needed:
-        fix = "Not needed unless a place has the mode listen: switch it off."
+        fix = (
+            "Switch it off if mentions are enough: it reads threads, and the mode listen, with it."
+        )
         return Check(name=name, state="note", detail="Message Content is granted", fix=fix)
-    return Check(name=name, state="ok", detail="as needed")
+    detail = "as needed" if granted else "as needed; threads are read where they mention it"
+    return Check(name=name, state="ok", detail=detail)
 
 
 async def _listens(settings: Settings) -> bool:

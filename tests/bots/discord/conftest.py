@@ -1,7 +1,9 @@
 """A running adapter inside simcord: Discord's REST and gateway, in this process."""
 
+import discord
 import pytest
 
+from bots.discord_bot.client import MembotClient
 from tests.bots.discord.doubles import Clock, RecordingInbox, RecordingRunner, make_adapter
 
 
@@ -22,11 +24,19 @@ def clock():
 
 @pytest.fixture
 def adapter(inbox, runner, clock):
-    return make_adapter(inbox, runner, now=clock, message_content=True)
+    return make_adapter(inbox, runner, now=clock)
 
 
 @pytest.fixture
-def simcord_bot(adapter):
+def message_content():
+    """Whether the developer portal grants that intent."""
+    return True
+
+
+@pytest.fixture
+def simcord_bot(adapter, message_content, monkeypatch):
+    flags = discord.ApplicationFlags(gateway_message_content_limited=message_content)
+    monkeypatch.setattr(MembotClient, "application_flags", flags)
     return adapter.new_client()
 
 

@@ -124,15 +124,13 @@ class Clock:
 
 
 def make_adapter(inbox=None, runner=None, **more):
-    listens = more.pop("message_content", False)
-    elsewhere = [("discord:0/channel/0", "mode", "listen")] if listens else []
     return DiscordAdapter(
         more.pop("token", "token"),
         inbox or RecordingInbox(),
         runner or RecordingRunner(),
         more.pop("table", TABLE),
         more.pop("now", Clock()),
-        places=more.pop("places", None) or Places(configured=elsewhere),
+        places=more.pop("places", None) or Places(),
         threads=more.pop("threads", None) or KeptThreads(),
         **more,
     )

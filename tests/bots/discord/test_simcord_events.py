@@ -9,7 +9,6 @@ from simcord.enums import MessageType
 
 from engine.errors import StoreUnavailable
 from engine.records import Quote
-from tests.bots.discord.doubles import make_adapter
 
 
 class TestDirectMessages:
@@ -151,6 +150,28 @@ class TestThreads:
         await ada.send(thread, "go on")
         assert inbox.texts == ["hi", "go on"]
 
+    @pytest.mark.parametrize("message_content", [False])
+    @pytest.mark.behaviour("when.engaged", "discord")
+    async def test_whose_words_discord_keeps_from_us_are_told_so_once(
+        self, simcord_env, general, ada, bob, me, inbox
+    ):
+        thread = start_thread(simcord_env, general, ada)
+        await ada.send(thread, "not yet")
+        await ada.send(thread, f"{me} hi")
+        await ada.send(thread, "go on")
+        await bob.send(thread, "yes, please")
+        assert inbox.texts == ["hi"]
+        [told] = [said for said in thread.history() if said.author.bot]
+        assert told.content.startswith("I can only read what mentions me here")
+
+    @pytest.mark.parametrize("message_content", [False])
+    async def test_of_which_the_bot_is_no_part_hear_nothing(self, simcord_env, general, ada, inbox):
+        thread = start_thread(simcord_env, general, ada)
+        await ada.send(thread, "among us")
+        await ada.send(general, "and here")
+        assert [said for said in thread.history() if said.author.bot] == []
+        assert inbox.events == []
+
     async def test_started_from_a_message_of_the_bot_are_for_the_bot(
         self, simcord_env, general, ada, inbox
     ):
@@ -247,8 +268,9 @@ class TestPrivacy:
         assert [type(error) for error in simcord_env.errors] == [StoreUnavailable]
 
     @pytest.mark.behaviour("when.least-intents", "discord")
-    def test_only_the_least_intents_are_asked_for_unless_told(self, adapter):
-        plain = make_adapter().new_client().intents
+    @pytest.mark.parametrize("message_content", [False])
+    async def test_only_the_least_intents_are_asked_for_unless_told(self, simcord_env):
+        plain = simcord_env.bot.intents
         assert {name for name, on in plain if on} == {
             "guilds",
             "guild_messages",
@@ -256,7 +278,6 @@ class TestPrivacy:
             "dm_messages",
             "dm_reactions",
         }
-        assert adapter.new_client().intents.message_content
 
 
 class TestChanges:

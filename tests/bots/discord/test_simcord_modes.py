@@ -18,8 +18,7 @@ def kept():
 @pytest.fixture
 def adapter(inbox, runner, clock, kept, request):
     name, value = getattr(request, "param", ("mode", "mention"))
-    reads = ("discord:0/channel/0", "mode", "listen")  # threads need it too
-    places = Places(configured=[reads, ("discord:*", name, value)])
+    places = Places(configured=[("discord:*", name, value)])
     return make_adapter(inbox, runner, now=clock, places=places, threads=kept)
 
 
@@ -57,10 +56,6 @@ class TestListen:
         await ada.send(general, "lunch?")
         await ada.send(general, f"{me} what is for lunch")
         assert [event.kind for event in inbox.events] == ["overheard", "user_message"]
-
-    def test_it_asks_for_the_intent_it_needs(self):
-        reads = Places(configured=[("discord:*", "mode", "listen")])
-        assert make_adapter(places=reads).new_client().intents.message_content
 
 
 class TestOff:

@@ -30,7 +30,7 @@ def runner(rig):
 
 @pytest.fixture
 def adapter(rig, runner):
-    return make_adapter(rig.dispatcher, runner, table=COMMANDS, message_content=True)
+    return make_adapter(rig.dispatcher, runner, table=COMMANDS)
 
 
 @pytest.fixture

@@ -127,7 +127,20 @@ class TestStart:
     async def test_with_an_intent_that_was_not_granted_says_which(self, server):
         server.close_code = 4014
         with pytest.raises(BadSettings, match="Message Content"):
-            await pointed_at(server, message_content=True).run()
+            await pointed_at(server).run()
+
+    @pytest.mark.parametrize(("flags", "asked"), [(0, False), (1 << 18, True), (1 << 19, True)])
+    @pytest.mark.behaviour("when.least-intents", "discord")
+    async def test_asks_for_message_content_only_where_the_portal_grants_it(
+        self, server, flags, asked
+    ):
+        server.application_flags = flags
+        adapter = pointed_at(server)
+        running = asyncio.create_task(adapter.run())
+        await until(lambda: adapter.connected)
+        assert discord.Intents(server.intents).message_content == asked
+        await adapter.close()
+        await running
 
     async def test_that_discord_ends_for_another_reason_is_tried_again(self, server):
         server.close_code = 4012
@@ -230,7 +243,7 @@ class TestPlaces:
         self, server, inbox
     ):
         server.threads = [thread_payload("302", member=True), thread_payload("303")]
-        adapter = pointed_at(server, inbox, message_content=True)
+        adapter = pointed_at(server, inbox)
         running = asyncio.create_task(adapter.run())
         await until(lambda: adapter.connected)
         await server.say("not for the bot", channel="303")
@@ -241,7 +254,7 @@ class TestPlaces:
         await running
 
     async def test_messages_of_a_channel_keep_their_order(self, server, inbox):
-        adapter = pointed_at(server, inbox, message_content=True)
+        adapter = pointed_at(server, inbox)
         running = asyncio.create_task(adapter.run())
         await until(lambda: adapter.connected)
         thread = await adapter.send(make_item(CHANNEL_ID), "Tea?", 0)
