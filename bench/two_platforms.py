@@ -17,6 +17,7 @@ from bench.platforms import membot_run
 from tests.fixtures.discord_server import (
     BOT_ID,
     CHANNEL_ID,
+    CONTENT_GRANTED,
     DiscordServer,
     channel_payload,
     thread_payload,
@@ -103,6 +104,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.discord, self.slack = DiscordServer(), SlackServer()
+        self.discord.application_flags = CONTENT_GRANTED
         self.slack.epoch = int(time.time())
         self.discord.write_at(time.time())
         self.discord.channels[CHANNEL_ID] = channel_payload(CHANNEL_ID, "kitchen")

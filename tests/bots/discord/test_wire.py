@@ -17,6 +17,7 @@ from tests.bots.discord.doubles import RecordingInbox, RecordingRunner, make_ada
 from tests.fixtures.discord_server import (
     BOT_ID,
     CHANNEL_ID,
+    CONTENT_GRANTED,
     GUILD_ID,
     DiscordServer,
     thread_payload,
@@ -242,6 +243,7 @@ class TestPlaces:
     async def test_a_thread_of_which_the_bot_is_a_member_is_known_after_a_restart(
         self, server, inbox
     ):
+        server.application_flags = CONTENT_GRANTED
         server.threads = [thread_payload("302", member=True), thread_payload("303")]
         adapter = pointed_at(server, inbox)
         running = asyncio.create_task(adapter.run())
@@ -254,6 +256,7 @@ class TestPlaces:
         await running
 
     async def test_messages_of_a_channel_keep_their_order(self, server, inbox):
+        server.application_flags = CONTENT_GRANTED
         adapter = pointed_at(server, inbox)
         running = asyncio.create_task(adapter.run())
         await until(lambda: adapter.connected)
