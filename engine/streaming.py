@@ -19,6 +19,10 @@ _WRITTEN_CALL: Final = (
     r'"name"\s*:\s*"{tool}"\s*,\s*"(?:arguments|parameters)"\s*:\s*(?=\{{)'
 )
 _TEXT_ARGUMENT: Final = r'\s*\{{\s*"{argument}"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)'
+# A longer text is looked at again when it has grown by this part: else each of the thousand chunks
+# of a long reply would read all of it, and nobody else would be answered meanwhile.
+_GROWN: Final = 1 / 64
+_HALF_CHARS: Final = 12
 _HALF_CHARACTER: Final = re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\u[0-9a-fA-F]{0,3})?\Z")
 
 
@@ -39,6 +43,7 @@ class StreamedAnswer:
         self._calls: list[Json] = []
         self._usage: Json | None = None
         self._shown = ""
+        self._looked_at_chars = 0
         self._written_call = re.compile(_WRITTEN_CALL.format(tool=re.escape(watch.tool)))
         self._argument = re.compile(_TEXT_ARGUMENT.format(argument=re.escape(watch.argument)))
 
@@ -80,6 +85,11 @@ class StreamedAnswer:
         call["function"]["arguments"] += arguments if whole else json.dumps(arguments)
 
     def _show(self) -> None:
+        written = self._calls[0]["function"]["arguments"] if self._calls else self._text
+        grown = len(written) - self._looked_at_chars
+        if grown < _GROWN * self._looked_at_chars and not self.finished:
+            return
+        self._looked_at_chars = len(written)
         text = self._argument_so_far()
         if text and text != self._shown:
             self._shown = text
@@ -107,6 +117,7 @@ def _objects(values: object) -> list[Json]:
 def _decoded(text: str) -> str:
     """The inside of a JSON string that may end within a character."""
     with suppress(ValueError):
-        whole: str = json.loads(f'"{_HALF_CHARACTER.sub("", text)}"', strict=False)
+        end = _HALF_CHARACTER.sub("", text[-_HALF_CHARS:])
+        whole: str = json.loads(f'"{text[:-_HALF_CHARS]}{end}"', strict=False)
         return whole
     return ""

@@ -1,7 +1,6 @@
 """Discord as one platform of the bot: lifecycle, and the deliveries out."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from bots.discord_bot import previews, progress
 from bots.discord_bot.activity import TypingSigns, mark_waiting
 from bots.discord_bot.attachments import fetch_attachment
 from bots.discord_bot.client import MembotClient
-from bots.discord_bot.outbound import channel_of, send_part
+from bots.discord_bot.outbound import channel_of, question_of, send_part
 from bots.discord_bot.render import reply_parts
 from bots.discord_bot.threads import EngagedThreads
 from bots.places import Places
@@ -155,7 +154,7 @@ class DiscordAdapter:
 
     def can_preview(self, address: str) -> bool:
         """Where a message is answered, by which a lost preview is found again."""
-        return channel_of(address) is not None and "message" in json.loads(address)
+        return question_of(address) is not None
 
     async def preview(self, item: OutboxItem, text: str) -> str:
         """Show the beginning of a reply in one message; its id.

@@ -123,8 +123,8 @@ def event_of(
     team = place.origin(message.author.id).team
     number = str(message.id)
     address = {"channel": str(place.thread or message.channel.id), "message": number}
-    if place.thread == message.id:
-        del address["message"]  # a thread does not hold the message that it hangs on
+    if int(address["channel"]) != message.channel.id:
+        address["opened_from"] = address.pop("message")  # which the thread itself does not hold
     people = dict.fromkeys(user.id for user in message.mentions if user.id != bot_id)
     return IncomingEvent(
         event_id=f"discord:message:{number}",

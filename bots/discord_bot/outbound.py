@@ -62,6 +62,13 @@ def channel_of(address: str) -> int | None:
         return None
 
 
+def question_of(address: str) -> int | None:
+    """The message that is answered, in its channel or in the thread that was opened from it."""
+    named = json.loads(address)
+    number = named.get("message") or named.get("opened_from")
+    return int(number) if number else None
+
+
 def nonce_of(item: OutboxItem, number: int) -> str:
     """What makes a repeat of this part recognisable to Discord."""
     nonce = f"{item.nonce}.{number}" if number else item.nonce

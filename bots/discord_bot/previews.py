@@ -4,8 +4,6 @@ The message ends in a cursor until then, by which it is known again when a proce
 could note the message's id.
 """
 
-import json
-
 import discord
 
 from bots.discord_bot.outbound import (
@@ -14,6 +12,7 @@ from bots.discord_bot.outbound import (
     buttons_of,
     channel_of,
     delivery_errors,
+    question_of,
     reference_of,
 )
 from bots.discord_bot.render import first_part
@@ -88,14 +87,15 @@ async def withdraw(client: discord.Client, item: OutboxItem) -> None:
 
 async def _lost(client: discord.Client, item: OutboxItem, part: str) -> str | None:
     """A preview whose id was not noted, as a preview or as the reply that it became."""
-    answered = int(json.loads(item.address)["message"])
     me = client.user.id if client.user else 0
-    history = _channel(client, item).history(
-        limit=_LOOKED_AT, after=discord.Object(answered), oldest_first=True
-    )
+    reference = reference_of(item)
+    asked = discord.Object(question_of(item.address) or 0)
+    history = _channel(client, item).history(limit=_LOOKED_AT, after=asked, oldest_first=True)
     try:
         async for message in history:
-            answers = message.reference and message.reference.message_id == answered
+            answers = (message.reference and message.reference.message_id) == (
+                reference and reference.message_id
+            )
             is_it = message.content.endswith(CURSOR) or message.content == part
             if message.author.id == me and answers and is_it:
                 return str(message.id)

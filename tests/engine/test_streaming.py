@@ -149,6 +149,13 @@ class TestWhatIsShown:
         assert not streamed.finished
 
 
+def test_a_long_text_is_not_read_again_for_each_of_its_chunks():
+    text = "word " * 4_000
+    seen, _ = seen_of(fake.tool_calls(("send_message", {"message": text})))
+    assert seen[-1] == text
+    assert len(seen) < 500 < len(text) / 3
+
+
 @given(text=st.text(max_size=60), chars=st.integers(1, 7), ascii_only=st.booleans())
 def test_any_text_grows_to_what_was_written(text, chars, ascii_only):
     answer = fake.tool_calls(("send_message", {"message": text}))

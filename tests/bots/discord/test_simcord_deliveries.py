@@ -296,6 +296,19 @@ class TestPreviews:
         await adapter.withdraw(replace(item, preview_ref=shown if noted else ""))
         assert len(general.history()) == 1
 
+    async def test_in_a_thread_opened_for_the_question_are_found_again_too(
+        self, simcord_env, general, ada, adapter
+    ):
+        asked = await ada.send(general, "Hello?")
+        opened = simcord_env.backend.create_thread(general.id, "tea", ada.id, message_id=asked.id)
+        address = json.dumps({"channel": str(opened.id), "opened_from": str(asked.id)})
+        item = replace(make_item(opened.id), address=address)
+        assert adapter.can_preview(address)
+        await adapter.preview(item, "Hel")
+        await adapter.send(replace(item, preview_ref=""), "Hello, Ada", 0)
+        [thread] = general.threads
+        assert [one.content for one in thread.history() if one.author.bot] == ["Hello, Ada"]
+
     async def test_need_a_message_to_answer(self, adapter, item, general):
         assert adapter.can_preview(item.address)
         assert not adapter.can_preview(make_item(general.id).address)

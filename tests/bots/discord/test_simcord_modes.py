@@ -37,7 +37,8 @@ class TestThread:
         agent = f"discord:{guild.id}/channel/{general.id}"
         assert event.scope.agent_id == agent
         assert event.scope.conversation_id == f"{agent}/thread/{message.id}"
-        assert json.loads(event.address) == {"channel": str(message.id)}
+        number = str(message.id)
+        assert json.loads(event.address) == {"channel": number, "opened_from": number}
         assert [thread.name for thread in general.threads] == ["plan my week"]
 
     @mode("thread")

@@ -1,6 +1,7 @@
 """Start-up, reconnection and lost answers, over real sockets."""
 
 import asyncio
+import json
 import logging
 import socket
 from dataclasses import replace
@@ -254,6 +255,12 @@ class TestPlaces:
         assert inbox.texts == ["go on"]
         await adapter.close()
         await running
+
+    async def test_the_first_message_of_a_forum_post_stands_in_it(self, server, adapter, inbox):
+        await server.dispatch("THREAD_CREATE", thread_payload("500"))
+        await server.say(f"<@{BOT_ID}> how?", channel="500", id="500")
+        await inbox.has(1)
+        assert json.loads(inbox.events[0].address) == {"channel": "500", "message": "500"}
 
     async def test_messages_of_a_channel_keep_their_order(self, server, inbox):
         server.application_flags = CONTENT_GRANTED
