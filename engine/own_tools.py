@@ -73,17 +73,18 @@ class ToolLimits:
 
 
 class Threads:
-    """Runs plain functions beside the event loop, so many at once and no more.
+    """Runs functions beside the bot's event loop: plain ones in threads, async ones on one loop.
 
     A thread cannot be stopped: a function that hangs keeps its place until it returns. They are
     daemons, so none holds up the end of the process.
 
     Args:
-        at_once: How many run at the same time; further calls wait for a place.
+        at_once: How many plain ones run at the same time; further calls wait for a place.
     """
 
     def __init__(self, at_once: int = 8) -> None:
         self._free = asyncio.Semaphore(at_once)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, function: Callable[[], Any]) -> Any:  # noqa: ANN401 - what it returns
         """The function's result, or what it raised."""
@@ -110,6 +111,17 @@ class Threads:
         self._free.release()
         if not ended.done():
             ended.set_result(outcome)
+
+    async def wait_for(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - what it returns
+        """What an async function comes to, on a loop that only others like it can hold up."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            Thread(target=self._loop.run_forever, daemon=True, name="membot-async-tools").start()
+        running = asyncio.run_coroutine_threadsafe(_guarded(work), self._loop)
+        result, problem = await asyncio.wrap_future(running)
+        if problem:
+            raise problem
+        return result
 
 
 def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
@@ -228,12 +240,10 @@ def _innermost(trace: TracebackType | None) -> str:
 
 async def _made_by(call: partial[Any], threads: Threads) -> str | AnswerFile:
     """Call the function and make a text of what is no file, neither on the event loop."""
-    if inspect.iscoroutinefunction(call.func):
-        result = await call()
-    else:
-        result = await threads.run(call)
+    is_async = inspect.iscoroutinefunction(call.func)
+    result = call() if is_async else await threads.run(call)
     if inspect.isawaitable(result):
-        result = await result
+        result = await threads.wait_for(result)
     if isinstance(result, AnswerFile):
         return AnswerFile(name=str(result.name), content=bytes(result.content))  # or it raises
     if isinstance(result, str):

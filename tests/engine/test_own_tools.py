@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -98,13 +99,15 @@ class TestAFunction:
 
         assert (await run(where)).message == "membot-tool"
 
-    async def test_may_be_async(self):
-        async def wait() -> str:
-            """Wait."""
+    async def test_may_be_async_and_keeps_its_loop_from_call_to_call(self):
+        async def where() -> int:
+            """Say where."""
             await asyncio.sleep(0)
-            return "waited"
+            return id(asyncio.get_running_loop())
 
-        assert (await run(wait)).message == "waited"
+        threads = Threads()
+        first, again = [await run(where, threads=threads) for _ in range(2)]
+        assert first.message == again.message != str(id(asyncio.get_running_loop()))
 
     async def test_sees_who_speaks_where_and_when_through_context(self):
         def who(context: TurnView) -> str:
@@ -215,18 +218,29 @@ class TestAToolThatMisbehaves:
         assert "no answer within 0.05 seconds" in result.message
 
     async def test_hangs_in_a_coroutine_that_will_not_stop(self):
-        release = asyncio.Event()
+        release = threading.Event()
 
         async def cling() -> str:
             """Cling."""
             while not release.is_set():
-                try:
-                    await release.wait()
-                except asyncio.CancelledError:
-                    continue
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
             return "late"
 
         result = await run(cling, seconds=0.05)
+        release.set()
+        assert "given up" in result.message
+
+    async def test_hangs_in_a_coroutine_that_lets_nobody_else_run(self):
+        release = threading.Event()
+
+        async def hold() -> str:
+            """Hold everything up."""
+            release.wait(30)
+            return "late"
+
+        result = await run(hold, seconds=0.05)
+        assert not release.is_set()
         release.set()
         assert "given up" in result.message
 
