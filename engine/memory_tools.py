@@ -186,7 +186,7 @@ async def archival_memory_insert(
     text = content.strip()
     if not text:
         raise ModelMistake("content is empty; nothing was stored.")
-    duplicate = await context.store.find_duplicate_passage(context.scope, text)
+    duplicate = await _duplicate(context, text)
     if duplicate:
         return f"Archival memory already holds this as {duplicate.id}; it was not stored twice."
     passage = _passage(context, text, tuple(tags or ()))
@@ -331,15 +331,32 @@ def _passage(context: MemoryContext, text: str, tags: tuple[str, ...]) -> Passag
     )
 
 
+async def _duplicate(context: MemoryContext, text: str) -> Passage | None:
+    """A passage that says this already, one of this step's included."""
+    words = _words(text)
+    for passage in context.draft.passages:
+        if _words(passage.text) == words:
+            return passage
+    found = await context.store.find_duplicate_passage(context.scope, text)
+    return None if found and found.id in _let_go(context) else found
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold()) or [text]
+
+
+def _let_go(context: MemoryContext) -> set[str]:
+    return {revision.passage_id for revision in context.draft.revisions}
+
+
 async def _known_passage(context: MemoryContext, passage_id: str) -> Passage:
     """A current passage, one of this step's included."""
     wanted = passage_id.strip()
     for passage in context.draft.passages:
         if passage.id == wanted:
             return passage
-    gone = {revision.passage_id for revision in context.draft.revisions}
     found = await context.store.passage(context.scope, wanted)
-    if found is None or found.id in gone:
+    if found is None or found.id in _let_go(context):
         raise ModelMistake(f"There is no current passage '{wanted}'; search for it to get its id.")
     return found
 

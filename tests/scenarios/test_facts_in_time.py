@@ -3,7 +3,7 @@
 import json
 
 from engine.records import ArchivalSearch
-from engine.testing import call
+from engine.testing import call, calls
 from tests.engine.builders import dm_scope
 
 
@@ -76,3 +76,22 @@ class TestFactsInTime:
         rig.script(call("send_message", message="Done."))
         await rig.say("Change it")
         assert (await rig.store.counts(dm_scope())).passages == 1
+
+    async def test_the_same_said_twice_in_one_answer_is_stored_once(self, rig):
+        said = ("The party is on Monday.", "the party is on Monday", "It is at noon.")
+        rig.script(calls(*(("archival_memory_insert", {"content": text}) for text in said)))
+        rig.script(call("send_message", message="Stored."))
+        await rig.say("Remember the party")
+        assert (await rig.store.counts(dm_scope())).passages == 2
+
+    async def test_what_one_answer_lets_go_of_is_not_in_the_way_of_storing_it_anew(self, rig):
+        old = await stored(rig)
+        rig.script(
+            calls(
+                ("archival_memory_delete", {"passage_id": old}),
+                ("archival_memory_insert", {"content": "The party is on Monday."}),
+            )
+        )
+        rig.script(call("send_message", message="Stored."))
+        await rig.say("Store it anew")
+        assert (await only_hit(rig)).id != old
