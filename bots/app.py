@@ -346,6 +346,7 @@ def mcp_servers(settings: Settings) -> McpServers:
             allow=tuple(table.allow),
             approve=tuple(table.approve),
             places=tuple(table.places),
+            admins_only=table.admins_only,
             seconds=table.timeout_seconds,
         )
         for name, table in settings.file.mcp.items()

@@ -151,6 +151,7 @@ class McpTable(_Table):
     env: dict[str, str] = {}
     allow: list[str] = []
     places: Places = ["*"]
+    admins_only: bool = False
     approve: list[str] = []
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 30
 

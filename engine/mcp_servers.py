@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.chat_model import HEARTBEAT, ToolSpec
-from engine.errors import ModelMistake
+from engine.errors import BadSettings, ModelMistake
 from engine.events import whole_characters
 from engine.own_tools import as_text, contained
 from engine.schemas import plain_schema
@@ -51,7 +51,7 @@ class McpServer:
         env: What its process finds in its environment beside PATH, HOME and the like.
         folder: Where its process starts.
         allow: Patterns of its tools' own names; ``approve`` those that ask a person first.
-        places: Patterns, see ``engine.places``.
+        places: Patterns, see ``engine.places``; ``admins_only`` as of any tool.
         seconds: The most one call may take.
     """
 
@@ -64,6 +64,7 @@ class McpServer:
     allow: tuple[str, ...]
     approve: tuple[str, ...] = ()
     places: tuple[str, ...]
+    admins_only: bool = False
     seconds: float = 30.0
 
 
@@ -100,12 +101,25 @@ class McpConnection:
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def look(self) -> list[Tool]:
-        """Connect once; what may be used."""
+        """Connect once; what may be used.
+
+        Raises:
+            BadSettings: ``approve`` names what is not there, so that nobody would be asked.
+        """
         async with self._connected(_LOOK_SECONDS) as client:
-            return await self.tools(client)
+            allowed = await self._allowed(client)
+        if unknown := self._unknown(allowed):
+            raise BadSettings(unknown)
+        return self._made(allowed)
 
     async def tools(self, client: "Client") -> list[Tool]:
         """Those of the server's tools that may be used, in its order."""
+        allowed = await self._allowed(client)
+        if unknown := self._unknown(allowed):
+            log.warning("MCP server %s: %s", self._server.name, unknown)
+        return self._made(allowed)
+
+    async def _allowed(self, client: "Client") -> "list[RemoteTool]":
         listed: list[RemoteTool] = []
         cursor = None
         while len(listed) < _MOST_TOOLS:
@@ -114,7 +128,15 @@ class McpConnection:
             cursor = page.next_cursor
             if not cursor:
                 break
-        allowed = [tool for tool in listed[:_MOST_TOOLS] if _any(tool.name, self._server.allow)]
+        return [tool for tool in listed[:_MOST_TOOLS] if _any(tool.name, self._server.allow)]
+
+    def _unknown(self, allowed: "list[RemoteTool]") -> str:
+        """What ``approve`` names without effect, in a sentence."""
+        patterns = self._server.approve
+        unknown = [one for one in patterns if not any(_any(it.name, [one]) for it in allowed)]
+        return f"approve names {', '.join(unknown)}, which is none of its tools." * bool(unknown)
+
+    def _made(self, allowed: "list[RemoteTool]") -> list[Tool]:
         return [tool for one in allowed if (tool := self._tool(one))]
 
     @asynccontextmanager
@@ -154,6 +176,7 @@ class McpConnection:
             arguments=FreeArguments,
             chains=True,
             places=self._server.places,
+            admins_only=self._server.admins_only,
             asks_first=_any(remote.name, self._server.approve),
         )
 
@@ -190,13 +213,13 @@ class McpServers:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def look(self) -> dict[str, list[Tool] | str]:
-        """Connect to each once, for the doctor; its tools, or the kind of what went wrong."""
+        """Connect to each once, for the doctor; its tools, or what is wrong."""
         names = self._connections
         found = await asyncio.gather(
             *(one.look() for one in names.values()), return_exceptions=True
         )
         return {
-            name: _kind(one) if isinstance(one, BaseException) else one
+            name: _wrong(one) if isinstance(one, BaseException) else one
             for name, one in zip(names, found, strict=True)
         }
 
@@ -295,6 +318,10 @@ def _part(block: Any) -> str:  # noqa: ANN401 - one of the SDK's kinds of conten
 
 def _any(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _wrong(problem: BaseException) -> str:
+    return problem.sentence if isinstance(problem, BadSettings) else f"no connection ({_kind(problem)})"
 
 
 def _kind(problem: BaseException) -> str:

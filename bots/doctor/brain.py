@@ -96,8 +96,8 @@ async def server_checks(settings: Settings) -> list[Check]:
 
 def _server(name: str, found: "list[Tool] | str") -> Check:
     if isinstance(found, str):
-        fix = "Check command or url; until it is there, its tools say that they are not reachable."
-        return Check(name=name, state="failed", detail=f"no connection ({found})", fix=fix)
+        fix = "Correct it in membot.toml; tools of a server that is away say so to the model."
+        return Check(name=name, state="failed", detail=found, fix=fix)
     if not found:
         return Check(name=name, state="failed", detail="no tool", fix="Correct its allow.")
     return Check(name=name, state="ok", detail=", ".join(map(_shown, found)))

@@ -162,12 +162,20 @@ class TestOverStandardInput:
             await asyncio.wait({task})
         assert "4711" not in caplog.text
 
-    async def test_tools_that_ask_first_and_places_are_those_of_the_configuration(self):
-        server = by_command(approve=("get_p*",), places=("slack:*",))
+    async def test_tools_that_ask_first_places_and_people_are_those_of_the_configuration(self):
+        server = by_command(approve=("get_p*",), places=("slack:*",), admins_only=True)
         tools = await McpConnection(server).look()
         asking = [tool.spec.name for tool in tools if tool.asks_first]
         assert asking == ["weather_get_picture"]
-        assert {tool.places for tool in tools} == {("slack:*",)}
+        assert {(tool.places, tool.admins_only) for tool in tools} == {(("slack:*",), True)}
+
+    async def test_what_should_ask_first_and_is_not_there_is_said(self, caplog):
+        server = by_command(approve=("bern", "get_*"))
+        told = "approve names bern, which is none of its tools."
+        assert await McpServers([server]).look() == {"weather": told}
+        async with connected(server) as served:
+            assert "weather_burn" in served.specs
+        assert told in caplog.text
 
 
 class TestOverHttp:
