@@ -23,6 +23,7 @@ from tests.engine.conftest import rig as rig  # noqa: PLC0414 - the fixture
 from tests.fixtures.model_server import ModelServer, tool_calls
 
 INFO = StatusInfo(model="m", is_demonstration=False, context_tokens=1000, version="1")
+ALLOWED = "Allowed; what came of it follows."
 ROOM_ADA, ROOM_BOB = room_scope("ada"), room_scope("bob")
 
 
@@ -108,7 +109,7 @@ class TestACallThatNeedsAYes:
         approval_id = await house.ask()
         house.rig.script(call("send_message", message="It is gone."))
         answer = await house.command("approve", approval_id)
-        assert answer.text == "Allowed; it has run."
+        assert answer.text == ALLOWED
         envelope = await house.outcome(answer)
         assert envelope["type"] == "approval"
         assert "delete_file" in envelope["message"]
@@ -127,7 +128,7 @@ class TestACallThatNeedsAYes:
         approval_id = await house.ask()
         house.rig.script(call("send_message", message="Gone."))
         answers = await asyncio.gather(*(house.command("approve", approval_id) for _ in range(5)))
-        assert sorted(answer.text for answer in answers)[0] == "Allowed; it has run."
+        assert sorted(answer.text for answer in answers)[0] == ALLOWED
         assert house.deleted == ["a.txt"]
 
     async def test_that_makes_a_file_tells_the_agent_that_nobody_got_it(self, house):
@@ -216,7 +217,7 @@ class TestWhoMayDecide:
         allowed = await house.command(
             "approve", approval_id, scope=room_scope("root"), actor="console:local/root"
         )
-        assert allowed.text == "Allowed; it has run."
+        assert allowed.text == ALLOWED
 
     async def test_nobody_from_elsewhere_not_even_an_admin(self, house):
         approval_id = await house.ask(scope=dm_scope("ada"))
@@ -348,7 +349,7 @@ async def test_it_works_at_the_terminal(tmp_path):
         approval_id = re.search("`!approve id:(\\w+)`: Allow", asked.out)[1]
         text = f"!approve {approval_id}\n"
         answered = await membot(tmp_path, "chat", text=text, OPENAI_BASE_URL=server.url)
-    assert answered.out.strip().splitlines() == ["Allowed; it has run.", "It rang."]
+    assert answered.out.strip().splitlines() == [ALLOWED, "It rang."]
 
 
 def _rings(body):
