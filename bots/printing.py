@@ -1,6 +1,7 @@
 """How the shell's commands print what they found; no decisions here."""
 
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,11 +17,12 @@ from engine.oversight import AgentOverview, AuditRow, UsageRow
 from engine.records import BlockVersion, Document, Schedule, SearchPage
 
 _UTC = ZoneInfo("UTC")
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def print_lines(lines: Iterable[str]) -> int:
-    """Print lines to standard output; exit code 0."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    """Print lines to standard output, without what would steer the terminal; exit code 0."""
+    sys.stdout.write(_STEERING.sub("", "".join(f"{line}\n" for line in lines)))
     return 0
 
 

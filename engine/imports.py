@@ -13,12 +13,14 @@ class PastMessage:
     Attributes:
         source_key: As the live adapter would name it, so that nothing is stored twice.
         thread: Key of the thread it stands in; None in the place's main flow.
+        place_name: What people call that thread, where it has a name of its own.
         author: Principal key, or None when an agent spoke.
         searchable: False for what a tool answered.
     """
 
     source_key: str
     thread: str | None = None
+    place_name: str = ""
     role: Role = "user"
     author: str | None = None
     author_name: str = ""

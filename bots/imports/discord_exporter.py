@@ -38,11 +38,13 @@ class DiscordExport(Export):
         threaded = "Thread" in str(head.get("channel.type"))
         room = _id(head, "channel.categoryId") if threaded else channel
         own = scope_of(Origin(platform="discord", team=guild, user="", room=room)).agent_id
-        name = clean_name(str(head.get("channel.name", "")))
-        said = self._messages(guild, channel, threaded=threaded)
-        yield from self.in_portions(self.room_key(own), name if threaded else f"#{name}", said)
+        own_name = clean_name(str(head.get("channel.name", ""))) or channel
+        parent = clean_name(str(head.get("channel.category", ""))) or room
+        said = self._messages(guild, channel, thread=own_name if threaded else "")
+        place_name = f"#{parent if threaded else own_name}"
+        yield from self.in_portions(self.room_key(own), place_name, said)
 
-    def _messages(self, guild: str, channel: str, *, threaded: bool) -> Iterator[PastMessage]:
+    def _messages(self, guild: str, channel: str, *, thread: str) -> Iterator[PastMessage]:
         with opened(self.file, self.limits) as file:
             for record in json_items(file, f"{_MESSAGES}.item"):
                 self.bytes_read = file.bytes_read
@@ -50,7 +52,7 @@ class DiscordExport(Export):
                 if reason:
                     self.skipped[reason] += 1
                 else:
-                    yield _message(record, guild, channel, threaded=threaded)
+                    yield _message(record, guild, channel, thread=thread)
 
 
 def _id(head: Mapping[str, Any], place: str) -> str:
@@ -74,13 +76,14 @@ def _why_not(record: Mapping[str, Any]) -> str:
     return ""
 
 
-def _message(record: Mapping[str, Any], guild: str, channel: str, *, threaded: bool) -> PastMessage:
+def _message(record: Mapping[str, Any], guild: str, channel: str, *, thread: str) -> PastMessage:
     author = record["author"]
     sent_at = moment(words(record, "timestamp"))
     assert sent_at is not None  # noqa: S101 - `_why_not` has looked
     return PastMessage(
         source_key=f"discord:{channel}/{words(record, 'id')}",
-        thread=f"discord:{channel}" if threaded else None,
+        thread=f"discord:{channel}" if thread else None,
+        place_name=thread,
         author=principal_key("discord", guild, words(author, "id")),
         author_name=_name(author),
         text=_text(record),

@@ -26,7 +26,7 @@ _GROUP_MESSAGES = "mpims.json"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d[^/]*\.json")
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _TIME = re.compile(r"\d{1,12}(\.\d{1,9})?")
-_SPOKEN = {"", "file_share", "thread_broadcast"}
+_SPOKEN = {"", "file_share", "thread_broadcast", "me_message"}
 _TEAM = re.compile(r"slack:[A-Za-z0-9]+")
 _DAYS_ASKED = 100
 

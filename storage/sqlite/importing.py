@@ -129,7 +129,7 @@ def _message(item: PastMessage, scope: Scope, place_name: str) -> Message:
         tokens=0,
         source_key=item.source_key,
         reply_to=item.thread,
-        place=place_name,
+        place=item.place_name or place_name,
         sent_at=item.sent_at,
         searchable=item.searchable,
     )

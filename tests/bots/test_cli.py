@@ -137,6 +137,11 @@ class TestLooking:
         nothing = shell(home, "search", ADA, "zeppelin", "--in", "archival")
         assert (nothing.code, nothing.out) == (0, "No results found.\n")
 
+    async def test_what_was_said_cannot_steer_the_terminal(self, home):
+        await membot(home, "chat", text="A zebra\x1b]0;owned\x07 and\x9b2J more\n")
+        found = await membot(home, "search", ADA, "zebra")
+        assert "A zebra]0;owned and2J more" in found.out
+
     def test_a_name_in_capitals_is_the_same_person(self, shell, home):
         assert shell(home, "show", "console:local/user/Ada").code == 0
 

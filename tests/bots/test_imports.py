@@ -136,6 +136,10 @@ class TestSlack:
         )
         assert item.text == "@ada <b> site (https://a.b) @here\n[file: plan.pdf]"
 
+    def test_what_somebody_says_they_do_is_said(self, file):
+        (item,) = said(SlackExport(slack(file, message("waves", subtype="me_message"))))
+        assert item.text == "waves"
+
     @pytest.mark.parametrize(
         ("changes", "reason"),
         [
@@ -247,10 +251,12 @@ class TestDiscord:
         assert item.sent_at == datetime(2021, 5, 5, 8, 0, 0, 123000, UTC)
 
     def test_a_thread_belongs_to_its_parents_agent(self, file):
-        thread = {"id": "77", "type": "GuildPublicThread", "categoryId": "5", "name": "plans"}
-        export = DiscordExport(discord(file, post(), channel=thread))
+        thread = {"id": "77", "type": "GuildPublicThread", "name": "plans"}
+        parent = {"categoryId": "5", "category": "general"}
+        export = DiscordExport(discord(file, post(), channel=thread | parent))
         (part,) = export.portions()
-        assert (part.agent_id, part.place_name) == ("discord:111/channel/5", "plans")
+        assert (part.agent_id, part.place_name) == ("discord:111/channel/5", "#general")
+        assert part.messages[0].place_name == "plans"
         assert part.messages[0].thread == "discord:77"
         assert part.messages[0].source_key == "discord:77/1001"
 

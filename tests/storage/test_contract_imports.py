@@ -45,6 +45,11 @@ class TestWhatIsStored:
         (hit,) = found.hits
         assert (hit.who, hit.where, hit.time) == ("Grace", "#general", said(1).sent_at)
 
+    async def test_of_a_thread_shows_its_name_and_the_agent_that_of_its_place(self, store):
+        await add(store, portion(said(1, place_name="plans")))
+        (hit,) = (await store.search_recall(room(), RecallSearch(query="zebra"))).hits
+        assert (hit.where, (await store.agents())[0].place) == ("plans", "#general")
+
     async def test_never_enters_a_queue(self, store):
         await talk(store, "live", scope=room())
         before = (await store.load_window(room())).queue
