@@ -321,7 +321,11 @@ def _any(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _wrong(problem: BaseException) -> str:
-    return problem.sentence if isinstance(problem, BadSettings) else f"no connection ({_kind(problem)})"
+    return (
+        problem.sentence
+        if isinstance(problem, BadSettings)
+        else f"no connection ({_kind(problem)})"
+    )
 
 
 def _kind(problem: BaseException) -> str:
