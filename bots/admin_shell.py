@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bots.routing import Origin
     from engine.store import Store
 
+_PLACE = re.compile(r"(discord|slack|console):[^/\s]+/\S+")
 _ROOM = re.compile(r"(discord|slack|console):([^/\s]+)/channel/([^/\s]+)")
 
 
@@ -25,7 +26,10 @@ def agent(
     at: Annotated[str, typer.Option(help="The place it is about, e.g. slack:T1/channel/C2.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> int:
-    """Give a command of admins for a place; a running bot follows within a minute."""
+    """Give a command of admins for a place.
+
+    A running bot follows within a minute.
+    """
     from bots.adapter import CommandRequest
     from bots.command_table import COMMANDS
     from bots.operations import OPERATOR
@@ -34,6 +38,8 @@ def agent(
     from bots.typed_commands import parse
     from engine.places import agent_scope
 
+    if not _PLACE.fullmatch(at):
+        raise BadRequest("Name the place by key, such as slack:T1/channel/C2.")
     parsed = parse(" ".join(["agent", *map(_quoted, words)]), COMMANDS)
     request = CommandRequest(
         command=parsed.spec.words,

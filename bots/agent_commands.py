@@ -12,7 +12,7 @@ from bots.archives import archive
 from bots.commands import Handler
 from bots.operations import Operations, counts_text, receipt_text
 from bots.rights import Rights
-from engine.errors import BadRequest, NotAllowed
+from engine.errors import BadRequest, NotAllowed, UnknownAgent
 from engine.store import Store
 
 
@@ -84,7 +84,10 @@ class AgentCommands:
             raise BadRequest(request.say("reset.name_person"))
         if tenant != request.scope.tenant and not self._rights.is_operator(request):
             raise NotAllowed(request.say("reset.this_workspace"))
-        agent_id = await self._operations(request).resolve(f"{tenant}/user/{user}")
+        try:
+            agent_id = await self._operations(request).resolve(f"{tenant}/user/{user}")
+        except UnknownAgent:
+            raise BadRequest(request.say("reset.unknown")) from None
         if agent_id.startswith("discord:*/") and not self._rights.is_operator(request):
             raise NotAllowed(request.say("reset.direct_messages"))
         return agent_id

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bots.adapter import AnswerFile, CommandAnswer, CommandRequest
 from bots.operations import Operations, counts_text
-from engine.errors import BadRequest
+from engine.errors import BadRequest, UnknownAgent
 from engine.store import Store
 
 _LARGEST_FILE_BYTES = 8 * 1024 * 1024
@@ -24,7 +24,11 @@ async def archive(
     """
     with tempfile.TemporaryDirectory(prefix="membot-") as folder:
         file = Path(folder) / "memory.zip"
-        counts = await Operations(store, now, request.actor).export(request.scope.agent_id, file)
+        operations = Operations(store, now, request.actor)
+        try:
+            counts = await operations.export(request.scope.agent_id, file)
+        except UnknownAgent:
+            raise BadRequest(request.say("show.nothing_yet")) from None
         content = await asyncio.to_thread(file.read_bytes)
     if len(content) > _LARGEST_FILE_BYTES:
         raise BadRequest(request.say("archive.too_large"))

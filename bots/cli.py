@@ -109,7 +109,8 @@ def _say(sentence: str, code: int) -> int:
 
 
 def _usage_sentence(problem: BaseException) -> str:
-    text = str(getattr(problem, "message", "") or problem) or "That is not a membot command."
+    told = getattr(problem, "format_message", lambda: str(problem))()
+    text = told or "That is not a membot command."
     sentence = text if text.endswith((".", "?", "!")) else f"{text}."
     return f"{sentence} `membot --help` shows what there is."
 

@@ -273,12 +273,23 @@ def usage(spec: CommandSpec) -> str:
     return " ".join([spec.words, *options])
 
 
-def help_text(table: Sequence[CommandSpec] = COMMANDS, *, admin: bool, locale: str = SOURCE) -> str:
+def help_text(
+    table: Sequence[CommandSpec] = COMMANDS,
+    *,
+    admin: bool,
+    locale: str = SOURCE,
+    sign: str = "/",
+) -> str:
     """The list of commands a person may use, as Markdown."""
-    admins = f" ({text(locale, 'help.admins')})"
-    lines = [
-        f"- `{usage(spec)}`: {summary(locale, spec)}{admins if spec.admin else ''}"
-        for spec in table
-        if admin or not spec.admin
-    ]
-    return "\n".join([text(locale, "help.heading"), *lines])
+
+    def rows(*, of_admins: bool) -> list[str]:
+        return [
+            f"- `{sign}{usage(spec)}`: {summary(locale, spec)}"
+            for spec in table
+            if spec.admin == of_admins
+        ]
+
+    lines = [text(locale, "help.heading"), *rows(of_admins=False)]
+    if admin:
+        lines += ["", text(locale, "help.admins"), *rows(of_admins=True)]
+    return "\n".join(lines)

@@ -8,7 +8,7 @@ from bots.adapter import CommandAnswer, CommandRequest
 from bots.approving import Turns, decide, waiting_answer
 from bots.command_table import help_text
 from bots.commands import Handler
-from bots.operations import used_tokens
+from bots.operations import kept_text, used_tokens
 from bots.rights import Rights
 from engine.errors import BadRequest, NotAllowed
 from engine.store import Store
@@ -95,7 +95,7 @@ class ConversationCommands:
             request.say("status.window", used=used, size=size, percent=100 * used // size),
             request.say("status.pressure" if window.warned else "status.no_pressure"),
             request.say("status.queue", waiting=waiting),
-            request.say("status.memory", messages=counts.messages, passages=counts.passages),
+            request.say("status.memory", counts=kept_text(counts, request.locale)),
             *await self._mapping(request),
             *(
                 request.say(f"status.budget_{one.payer}", percent=round(100 * one.left))
@@ -122,5 +122,13 @@ class ConversationCommands:
 
     async def _help(self, request: CommandRequest) -> CommandAnswer:
         return CommandAnswer(
-            text=help_text(admin=self.rights.is_admin(request), locale=request.locale)
+            text=help_text(
+                admin=self.rights.is_admin(request), locale=request.locale, sign=_sign(request)
+            )
         )
+
+
+def _sign(request: CommandRequest) -> str:
+    """What stands before the words of a command where it was given."""
+    slack = request.origin and request.origin.platform == "slack"
+    return "/membot " if slack else "/"

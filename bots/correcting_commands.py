@@ -12,7 +12,8 @@ from ulid import ULID
 
 from bots.adapter import Choice, CommandAnswer, CommandRequest, Inbox
 from bots.commands import Handler
-from bots.own_memory import Line, OwnMemory
+from bots.operations import counts_text
+from bots.own_memory import Line, OwnMemory, plain_label
 from engine.corrections import Correction, with_lines
 from engine.errors import BadRequest, StaleBlock
 from engine.records import Block, BlockWrite, Message, Passage, Revision
@@ -35,7 +36,8 @@ class _Found:
         """As a list for people."""
         say = request.say
         rows = [
-            say("found.line", label=line.block.label, text=_short(line.text)) for line in self.lines
+            say("found.line", label=plain_label(line.block.label), text=_short(line.text))
+            for line in self.lines
         ]
         rows += [say("found.note", text=_short(note.text)) for note in self.notes]
         rows += [say("found.said", at=one.sent_at, text=_short(one.text)) for one in self.said]
@@ -97,12 +99,8 @@ class CorrectingCommands:
             change_id = await self._correct(request, blocks, revisions=revisions)
         keys = [one.source_key for one in found.said if one.source_key]
         erased = await self._inbox.delete(request.scope.tenant, keys) if keys else 0
-        done = request.say(
-            "forget.done",
-            lines=len(found.lines),
-            notes=len(found.notes),
-            messages=erased,
-        )
+        counts = {"lines": len(found.lines), "passages": len(found.notes), "messages": erased}
+        done = request.say("forget.done", counts=counts_text(counts, request.locale))
         return CommandAnswer(text=done, choices=() if erased else _undo(request, change_id))
 
     async def _edit(self, request: CommandRequest) -> CommandAnswer:

@@ -29,7 +29,7 @@ def load(
     path: Annotated[Path, typer.Argument(help="A file, or a folder with all below it.")],
     agent: Annotated[str, typer.Option("--agent", help="Whose memory; a new key is fine.")],
 ) -> int:
-    """Read documents into an agent's archival memory, also while the bot runs."""
+    """Read documents into an agent's memory."""
     from bots.loading import load_files, target_scope
     from bots.printing import print_lines
     from bots.process import utc_now
@@ -67,7 +67,7 @@ def unload(
     agent: Agent,
     name: Annotated[str, typer.Argument(help="The document, as `membot documents` lists it.")],
 ) -> int:
-    """Remove a document from an agent's archival memory."""
+    """Remove a document from an agent's memory."""
     from bots.loading import remove_document
     from bots.printing import print_lines
     from bots.process import utc_now

@@ -1,7 +1,7 @@
 """The commands about memory in time: who wrote what, taking it back, what was known when."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, time
+from datetime import datetime, time, tzinfo
 from zoneinfo import ZoneInfo
 
 from dateutil.parser import parse
@@ -9,7 +9,7 @@ from dateutil.relativedelta import relativedelta
 
 from bots.adapter import Choice, CommandAnswer, CommandRequest
 from bots.commands import Handler
-from bots.own_memory import OwnMemory
+from bots.own_memory import OwnMemory, plain_label
 from engine.core_memory import line_sources
 from engine.corrections import Change, Correction, Piece, with_lines
 from engine.due_times import zone_named
@@ -94,7 +94,7 @@ class HistoryCommands:
             return await self._bring_back(request, changed)
         names = await self._memory.names(request, {one.author for one in past})
         empty = request.say("show.empty")
-        parts = [_then(block, versions, names, empty) for block, versions in known]
+        parts = [_then(block, versions, (names, empty, at.tzinfo)) for block, versions in known]
         shown = request.say("restore.shown", at=at, blocks="\n\n".join(parts))
         return CommandAnswer(text=shown, confirm=request.say("restore.button") if changed else None)
 
@@ -113,7 +113,7 @@ class HistoryCommands:
             change_id = await self._store.correct(request.scope, correction)
         except StaleBlock as conflict:
             raise BadRequest(request.say("answer.changed")) from conflict
-        labels = ", ".join(f"`{block.label}`" for block in restored)
+        labels = ", ".join(f"`{plain_label(block.label)}`" for block in restored)
         undo = request.say("undo.button")
         return CommandAnswer(
             text=request.say("restore.done", labels=labels),
@@ -134,7 +134,7 @@ class HistoryCommands:
             raise BadRequest(request.say("restore.write_time")) from None
         if at.date() > now.date() and str(at.year) not in typed:
             at -= relativedelta(years=1)
-        return at.astimezone(UTC)
+        return at.astimezone(zone)
 
 
 def _by(request: CommandRequest, block: Block) -> BlockWrite:
@@ -150,13 +150,16 @@ def _as_then(block: Block, versions: Sequence[BlockVersion]) -> Block | None:
 
 
 def _then(
-    block: Block, versions: Sequence[BlockVersion], names: Mapping[str | None, str], empty: str
+    block: Block,
+    versions: Sequence[BlockVersion],
+    words: tuple[Mapping[str | None, str], str, tzinfo | None],
 ) -> str:
+    names, empty, zone = words
     lines = [
-        f"- {line} ({one.at:%Y-%m-%d %H:%M}, {names[one.author]})"
+        f"- {line} ({one.at.astimezone(zone):%Y-%m-%d %H:%M}, {names[one.author]})"
         for line, one in line_sources(versions).items()
     ]
-    return "\n".join([f"**{block.label}**", *(lines or [empty])])
+    return "\n".join([f"**{plain_label(block.label)}**", *(lines or [empty])])
 
 
 def _stands(change: Change) -> bool:
@@ -175,12 +178,12 @@ def _row(change: Change, name: str, request: CommandRequest) -> str:
 
 def _summary(change: Change, request: CommandRequest) -> str:
     pieces = [_piece(piece, request) for piece in change.pieces]
-    shown = "; ".join(pieces) or request.say("history.gone")
+    shown = "; ".join(pieces)
     return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}..."
 
 
 def _piece(piece: Piece, request: CommandRequest) -> str:
-    where = f"`{piece.label}`" if piece.label else request.say("history.note")
+    where = f"`{plain_label(piece.label)}`" if piece.label else request.say("history.note")
     signs = [f"+ {line}" for line in piece.added] + [f"- {line}" for line in piece.removed]
     return f"{where} {' '.join(signs) or request.say('history.pins')}"
 

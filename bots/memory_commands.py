@@ -9,7 +9,7 @@ from datetime import datetime
 from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, Inbox
 from bots.archives import archive
 from bots.commands import Handler
-from bots.operations import Operations, receipt_text
+from bots.operations import Operations, kept_text, receipt_text
 from bots.own_memory import Line, OwnMemory, keys_of, link, reach
 from bots.places import Places
 from bots.routing import clean_name
@@ -57,6 +57,8 @@ class MemoryCommands:
         topic = request.arguments.get("topic", "").strip()
         blocks = await self._memory.blocks(request)
         counts = await self._store.counts(request.scope)
+        if not (blocks or counts.messages or counts.passages):
+            return CommandAnswer(text=request.say("show.nothing_yet"))
         known = await self._memory.lines(request)
         names = await self._memory.names(request, {line.brought.author for line in known})
         lines: list[str] = []
@@ -71,7 +73,8 @@ class MemoryCommands:
                 lines.append("\n".join([_head(block, request), *shown]))
         if topic and not lines:
             lines = [request.say("show.nothing", topic=topic)]
-        lines.append(request.say("show.counts", messages=counts.messages, passages=counts.passages))
+        kept = kept_text(counts, request.locale)
+        lines.append(request.say("show.counts", counts=kept))
         return CommandAnswer(text="\n\n".join(lines))
 
     async def _memory_search(self, request: CommandRequest) -> CommandAnswer:

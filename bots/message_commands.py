@@ -46,6 +46,9 @@ class MessageCommands:
         if not said.text.strip():
             raise BadRequest(request.say("remember.empty"))
         await self._check_wishes(request, said)
+        typed = not said.source_key
+        if typed and await self._store.find_duplicate_passage(request.scope, said.text):
+            return CommandAnswer(text=request.say("remember.known"))
         added = await self._store.add_past(
             request.scope, self._portion(request, said), dry_run=False, at=self._now()
         )

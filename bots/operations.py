@@ -25,6 +25,7 @@ from engine.records import (
     ArchivalSearch,
     Block,
     BlockVersion,
+    MemoryCounts,
     RecallSearch,
     Schedule,
     Scope,
@@ -252,14 +253,24 @@ def receipt_text(receipt: Receipt, locale: str = SOURCE) -> str:
 
 
 def counts_text(counts: dict[str, int], locale: str = SOURCE) -> str:
-    """``3 messages, 1 blocks`` from the counts of an archive."""
+    """``3 messages, 1 block`` from counts by what they are of."""
     return _counts(counts, locale) or text(locale, "archive.nothing")
+
+
+def kept_text(counts: MemoryCounts, locale: str) -> str:
+    """How much recall and archival memory hold; results of tools are entries of the first too."""
+    return counts_text({"entries": counts.messages, "passages": counts.passages}, locale)
 
 
 def _counts(counts: dict[str, int], locale: str) -> str:
     return ", ".join(
-        f"{count} {named(locale, 'counted', what)}" for what, count in counts.items() if count
+        f"{count} {_noun(locale, what, count)}" for what, count in counts.items() if count
     )
+
+
+def _noun(locale: str, what: str, count: int) -> str:
+    one, _, several = named(locale, "counted", what).partition("|")
+    return one if count == 1 else several or one
 
 
 def _age_key(agent: AgentOverview, now: datetime) -> tuple[float, str]:

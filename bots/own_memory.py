@@ -59,6 +59,11 @@ def link(request: CommandRequest, source_key: str) -> str | None:
     return permalink(scope, source_key, channels, request.site)
 
 
+def plain_label(label: str) -> str:
+    """A block's name for people: whom it is about they know, as nobody sees another's."""
+    return label.partition(":")[0]
+
+
 def reach(request: CommandRequest) -> str:
     """How far what is kept of somebody goes, in words: a Discord user is one in every server."""
     everywhere = request.actor.partition("/")[0].endswith(":*")
@@ -123,7 +128,9 @@ class OwnMemory:
         """The latest changes the asker may see, each with whether they may take it back."""
         found = await self._store.changes(request.scope, _MOST_CHANGES)
         visible = {None, request.actor}
-        shown = [one for one in found if {piece.owner for piece in one.pieces} <= visible]
+        shown = [
+            one for one in found if one.pieces and {piece.owner for piece in one.pieces} <= visible
+        ]
         said = await self.said(request, [key for one in shown for key in one.sources])
         return [(one, self._may_undo(request, one, said)) for one in shown]
 

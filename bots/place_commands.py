@@ -9,7 +9,7 @@ from bots.adapter import CommandAnswer, CommandRequest
 from bots.commands import Handler
 from bots.config_file import LABEL, OWN_LABELS
 from bots.places import Places
-from bots.routing import Learning, Mode, Origin, OtherBots, Outsiders, Preset
+from bots.routing import ROOM_PRESETS, Learning, Mode, Origin, OtherBots, Outsiders
 from engine.config import MemoryConfig
 from engine.errors import BadRequest
 from engine.place_settings import PlaceSetting
@@ -68,7 +68,7 @@ class PlaceCommands:
         if request.arguments.get("mapping") == "personal":
             raise BadRequest(request.say("map.personal"))
         before = self._places.scope_of(origin).agent_id
-        await self._choose(request, origin.place, "mapping", get_args(Preset))
+        await self._choose(request, origin.place, "mapping", ROOM_PRESETS)
         await self._choose(request, origin.place, "outsiders", get_args(Outsiders))
         rules, agent_id = self._places.rules_for(origin), self._places.scope_of(origin).agent_id
         lines = [
@@ -117,7 +117,7 @@ class PlaceCommands:
         value = request.arguments.get(name, "").strip().lower()
         if value and value not in accepted:
             values = ", ".join(accepted)
-            raise BadRequest(request.say("mode.values", option=name, values=values))
+            raise BadRequest(request.say("whom.values", option=name, values=values))
         if value:
             await self._set(request, place, name, value)
 

@@ -148,6 +148,8 @@ def schedule_lines(schedules: Sequence[Schedule]) -> list[str]:
 
 def usage_lines(rows: Sequence[UsageRow], prices: Mapping[str, Price]) -> list[str]:
     """Tokens by day, and what they cost where the model has a price."""
+    if not rows:
+        return ["Nothing was used in these days."]
     names = ("DAY", "MODEL", "PURPOSE", "CALLS", "INPUT", "CACHED", "OUTPUT", "COST")
     cells = [(*asdict(row).values(), cost_text(cost_of(row, prices))) for row in rows]
     total = total_cost(rows, prices)
@@ -156,6 +158,8 @@ def usage_lines(rows: Sequence[UsageRow], prices: Mapping[str, Price]) -> list[s
 
 def audit_lines(rows: Sequence[AuditRow]) -> list[str]:
     """Acts, newest first."""
+    if not rows:
+        return ["Nothing was done yet."]
     names = ("AT", "ACTOR", "ACTION", "SUBJECT", "DETAIL")
     return table(
         names, [(_minute(row.at), row.actor, row.action, row.subject, row.detail) for row in rows]

@@ -9,6 +9,7 @@ from datetime import datetime
 from bots.adapter import Choice, CommandAnswer, CommandRequest
 from bots.approving import Turns
 from bots.commands import Handler
+from bots.own_memory import plain_label
 from bots.permalinks import channels_of, permalink
 from bots.rights import Rights
 from bots.routing import clean_name
@@ -63,7 +64,11 @@ class ReceiptCommands:
         used = _used_lines(found, request)
         if not used and not written:
             raise BadRequest(request.say("receipt.nothing"))
-        labels = [f"`{one.label}`" for one in found.blocks if one.owner in {None, request.actor}]
+        labels = [
+            f"`{plain_label(one.label)}`"
+            for one in found.blocks
+            if one.owner in {None, request.actor}
+        ]
         lines = [_write_line(one, request) for one in written]
         parts = [request.say("receipt.in_mind", labels=", ".join(labels))] if labels else []
         parts += ["\n".join([request.say("receipt.used"), *used])] if used else []
@@ -139,7 +144,7 @@ def _used_lines(found: ReplyReceipt, request: CommandRequest) -> list[str]:
 
 
 def _write_line(write: Write, request: CommandRequest) -> str:
-    head = request.say(f"receipt.{write.kind}", where=write.where)
+    head = request.say(f"receipt.{write.kind}", where=plain_label(write.where))
     replaced = write.removed and write.added
     went = f" ({request.say('receipt.instead_of', what=_short(write.removed))})" if replaced else ""
     gone = "" if write.stands else f", {request.say('receipt.gone')}"

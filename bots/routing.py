@@ -8,11 +8,12 @@ own.
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from engine.records import Scope
 
 Preset = Literal["team", "personal", "per-user-in-channel", "single"]
+ROOM_PRESETS = tuple(preset for preset in get_args(Preset) if preset != "personal")
 Mode = Literal["mention", "thread", "listen", "off"]
 OtherBots = Literal["off", "mentions"]
 Outsiders = Literal["answer", "learn"]

@@ -20,7 +20,7 @@ def slack_manifest(
         typer.Option(help="For HTTP mode: where Slack reaches the web listener."),
     ] = None,
 ) -> int:
-    """Print the manifest to paste when making or changing the Slack app."""
+    """Print the manifest to paste for the Slack app."""
     from bots.printing import print_json
     from bots.slack_bot.manifest import manifest
 
@@ -35,7 +35,10 @@ def discord_invite(
         typer.Argument(help="The application's id; unset: Discord is asked with DISCORD_TOKEN."),
     ] = None,
 ) -> int:
-    """Print the link with which a server's admin lets the bot in, with the least permissions."""
+    """Print the link that lets the bot into a server.
+
+    It asks for the least permissions.
+    """
     from bots.discord_bot.permissions import invite_link
     from bots.printing import print_lines
 

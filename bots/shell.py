@@ -62,7 +62,7 @@ def show(
         bool, typer.Option("--sources", help="Where each line of a block came from.")
     ] = False,
 ) -> int:
-    """Show an agent's core memory, counts and context gauge."""
+    """Show an agent's core memory, counts, context."""
     from bots.printing import print_json, print_lines, view_json, view_lines
     from bots.settings import load_settings
 
@@ -103,7 +103,7 @@ def export(
     agent: Annotated[str | None, typer.Argument(help="An agent's key.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All agents, as one bundle.")] = False,
 ) -> int:
-    """Write a full-fidelity archive of an agent, or of all."""
+    """Write the archive of an agent, or of all."""
     if every == (agent is not None):
         raise BadRequest("Name one agent, or say --all.")
     _writable(output)
@@ -121,7 +121,10 @@ def import_(
     key: Annotated[str | None, typer.Option("--as", help="Import as this agent.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check and count.")] = False,
 ) -> int:
-    """Read an archive, a Letta agent file, a Slack export or a DiscordChatExporter file."""
+    """Read an archive, or another program's export.
+
+    Those are Letta agent files, Slack exports and DiscordChatExporter files.
+    """
     from bots.imports.importing import format_of
     from bots.operations import plain_key
     from bots.printing import print_lines, progress
@@ -149,7 +152,7 @@ def reset(
     ] = False,
     yes: Yes = False,
 ) -> int:
-    """Wipe an agent's memory, or only its conversations' windows."""
+    """Wipe an agent's memory, or only its context."""
     from bots.operations import receipt_text
     from bots.printing import print_lines
 
@@ -182,7 +185,7 @@ def backup(
         Path | None, typer.Argument(help="Where to write it; unset: backups/ beside the database.")
     ] = None,
 ) -> int:
-    """Write a verified copy of the database, also while the bot runs."""
+    """Copy the database, verified; the bot may run."""
     from bots.backups import backup_file
     from bots.printing import print_lines
     from bots.process import utc_now
@@ -195,7 +198,7 @@ def backup(
 
 
 def restore(file: Annotated[Path, typer.Argument(help="A file that backup made.")]) -> int:
-    """Put a backup in the database's place; the old one is kept beside it."""
+    """Put a backup in the database's place."""
     from bots.app import restore_database
     from bots.printing import print_lines
     from bots.settings import load_settings
@@ -228,7 +231,7 @@ def usage(
     days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 30,
     as_json: AsJson = False,
 ) -> int:
-    """Tokens by day, model and purpose, and their cost by [prices] of membot.toml."""
+    """Tokens by day, model and purpose; their cost."""
     from bots.costs import cost_of
     from bots.printing import print_json, print_lines, usage_lines
     from bots.settings import load_settings

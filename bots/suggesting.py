@@ -6,7 +6,7 @@ from typing import get_args
 
 from bots.adapter import CommandRequest
 from bots.own_memory import OwnMemory
-from bots.routing import Learning, Mode, OtherBots, Outsiders
+from bots.routing import ROOM_PRESETS, Learning, Mode, OtherBots, Outsiders
 from engine.cards import CardStore
 from engine.store import Store
 
@@ -21,7 +21,7 @@ _FIXED: dict[tuple[str, str], Sequence[str]] = {
     ("agent mode", "mode"): get_args(Mode),
     ("agent mode", "bots"): get_args(OtherBots),
     ("agent mode", "learning"): get_args(Learning),
-    ("agent map", "mapping"): ("team", "per-user-in-channel", "single"),
+    ("agent map", "mapping"): ROOM_PRESETS,
     ("agent map", "outsiders"): get_args(Outsiders),
 }
 

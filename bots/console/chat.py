@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import count
+from pathlib import Path
 from typing import Protocol
 
 from ulid import ULID
 
-from bots.adapter import CommandAnswer, CommandRequest, CommandRunner, Inbox
+from bots.adapter import AnswerFile, CommandAnswer, CommandRequest, CommandRunner, Inbox
 from bots.command_table import COMMANDS
 from bots.console.adapter import ConsoleAdapter
 from bots.console.lines import LONGEST_LINE_CHARS, LineSource, TooLong
@@ -25,6 +28,7 @@ from engine.records import IncomingEvent, Scope
 from engine.turn import TurnResult
 
 _SPOKEN = re.compile(r"([^\W_][\w.'-]{0,39}):\s+(.*)", re.DOTALL)
+_COMMAND = re.compile(r"[/!]([^\W\d_][\w-]*)(?:\s.*)?", re.DOTALL)  # and no path
 _TEAM = "local"
 _YES = frozenset({"y", "yes"})
 
@@ -78,11 +82,12 @@ def spoken(line: str, setting: Setting) -> tuple[str, str]:
 
 
 def command_in(said: str) -> str | None:
-    """What follows the ``/`` or ``!`` of a line that is a known command, else None."""
+    """What follows the ``/`` of a line, or the ``!`` before a known command, else None."""
     firsts = {spec.words.split()[0] for spec in COMMANDS} | {"quit", "exit"}
-    if said[:1] in {"/", "!"} and (words := said[1:].split()) and words[0].lower() in firsts:
-        return said[1:].strip()
-    return None
+    found = _COMMAND.fullmatch(said)
+    if found is None or (said[0] == "!" and found[1].lower() not in firsts):
+        return None
+    return said[1:].strip()
 
 
 class Chat:
@@ -137,6 +142,9 @@ class Chat:
         self._desk.screen.refused(speaker, sentence)
 
     async def _say(self, speaker: str, said: str) -> None:
+        if self._desk.places.rules_for(self._origin(speaker)).mode == "off":
+            self._desk.screen.refused(speaker, text(self._setting.locale, "mode.off"))
+            return
         event = self._event(speaker, said)
         async with self._desk.adapter.handing_over:
             acceptance = await self._desk.turns.submit(event)
@@ -170,9 +178,8 @@ class Chat:
                 self._desk.screen.expect(answer.turn_id, speaker, request.scope.agent_id)
         if answer.confirm and self._setting.interactive:
             answer = await self._second_step(replace(request, confirmed=True), answer)
-        self._desk.screen.command_answer(
-            parsed.spec.words, speaker, _plain(answer, self._setting.locale)
-        )
+        shown = await asyncio.to_thread(_plain, answer, self._setting.locale)
+        self._desk.screen.command_answer(parsed.spec.words, speaker, shown)
         if answer.turn_id:
             await self._finish(request.scope, answer.turn_id)
             await self._desk.settle()
@@ -225,4 +232,20 @@ class Chat:
 
 def _plain(answer: CommandAnswer, locale: str) -> str:
     shown = with_typed_choices(answer, "/", locale)
-    return f"{shown}\n{text(locale, 'terminal.file')}" if answer.file else shown
+    return f"{shown}\n{_written(answer.file, locale)}" if answer.file else shown
+
+
+def _written(file: AnswerFile, locale: str) -> str:
+    """Write a file into the folder where the terminal is; under another name if that is taken."""
+    name = Path(file.name)
+    for number in count(1):
+        path = name.with_stem(f"{name.stem}-{number}") if number > 1 else name
+        try:
+            with open(path, "xb", opener=partial(os.open, mode=0o600)) as written:
+                written.write(file.content)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            return text(locale, "terminal.no_file", name=file.name, why=error.strerror)
+        return text(locale, "terminal.file", file=path)
+    raise AssertionError

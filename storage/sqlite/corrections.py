@@ -26,6 +26,7 @@ _WRITES = """
     WINDOW before AS (PARTITION BY label ORDER BY version)) AS w
     JOIN blocks AS b ON b.agent_id = w.agent_id AND b.label = w.label
     WHERE w.operation NOT IN ('created', 'configured')
+    AND (w.value <> w.was OR w.pinned <> w.was_pinned)
 """
 _NOTES = """
     SELECT n.*, coalesce((SELECT o.text FROM passages AS o WHERE o.superseded_by = n.id

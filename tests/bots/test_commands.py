@@ -176,7 +176,7 @@ class TestStatus:
         told = (await desk.run("status")).text
         assert "m-1" in told
         assert "of 1000 tokens" in told
-        assert "messages" in told
+        assert "of what was said and done" in told
         assert text("en", "status.demo") not in told
 
     async def test_says_when_the_demo_brain_answers(self, desk):

@@ -71,12 +71,13 @@ class TestCommands:
             ("!new", "new"),
             ("/quit", "quit"),
             ("/etc/passwd is a file", None),
+            ("/stauts", "stauts"),
             ("/", None),
             ("hello /new", None),
             ("!important", None),
         ],
     )
-    def test_only_known_words_after_a_slash_are_one(self, line, command):
+    def test_are_words_after_a_slash_and_known_ones_after_an_exclamation_mark(self, line, command):
         assert command_in(line) == command
 
 

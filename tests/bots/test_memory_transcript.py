@@ -1,5 +1,7 @@
 """Memory in one's own hands at the terminal: each command as it is typed, and what it answers."""
 
+import zipfile
+
 import pytest
 
 from tests.bots.processes import membot
@@ -59,7 +61,7 @@ async def test_every_command_about_one_s_memory(tmp_path):
         "Your card:",
         "You have no card any more",
         "I will forget this:\n- in `human`: Plays the cello.",
-        "Forgotten: 1 lines, 0 notes, 1 messages",
+        "Forgotten, with all that came of it: 1 line, 1 message.",
         "nothing to try again",
         "Memory pressure: none",
     )
@@ -67,4 +69,46 @@ async def test_every_command_about_one_s_memory(tmp_path):
     for text in expected:
         assert text in out[place:], (text, out[place:])
         place = out.index(text, place)
-    assert "cello" not in out[out.index("Forgotten:") :]
+    assert "cello" not in out[out.index("Forgotten,") :]
+
+
+BEFORE_AND_AFTER = """\
+/memory show
+/memory export
+/stauts
+/memory remember We meet on Mondays.
+/memory remember We meet on Mondays.
+My name is Ada and I love quinces.
+/memory forget quinces --yes
+/memory undo
+/memory export
+/memory export
+"""
+
+
+@pytest.mark.behaviour("command.memory-export", "terminal")
+async def test_what_is_answered_before_there_is_memory_and_after_it_was_forgotten(tmp_path):
+    ended = await membot(tmp_path, "chat", text=BEFORE_AND_AFTER)
+    nothing, exported, mistyped, kept, known, *_ = ended.out.splitlines()
+    assert nothing == exported
+    assert nothing.startswith("I remember nothing here yet;")
+    assert mistyped.endswith("Did you mean `status`? `help` lists them all.")
+    assert (kept, known) == (
+        "I keep that as a note; `memory search` finds it.",
+        "I keep that already.",
+    )
+    # What the forgetting erased leaves no change behind that could be taken back.
+    assert "Taken back: note + We meet on Mondays." in ended.out
+    assert "The file is memory.zip.\n" in ended.out
+    assert "The file is memory-2.zip.\n" in ended.out
+    for file in tmp_path.glob("memory*.zip"):
+        assert file.stat().st_mode & 0o777 == 0o600
+        with zipfile.ZipFile(file) as archive:
+            assert "quinces" not in archive.read("memory.md").decode()
+
+
+async def test_a_channel_that_is_off_says_so_and_answers_nothing(tmp_path):
+    typed = "/agent mode off\nhello\n/agent mode mention\nhello\n"
+    ended = await membot(tmp_path, "chat", "--channel", "lab", text=typed)
+    assert "I answer nobody here; commands still work." in ended.err
+    assert ended.out.count("Hello") == 1

@@ -60,7 +60,7 @@ class TestMode:
 
     async def test_an_unknown_value_is_refused_with_the_known_ones(self, desk):
         answer = await desk.run("agent mode", ROOM, mode="shout")
-        assert answer.text == "mode is one of mention, thread, listen, off."
+        assert answer.text == "`mode` takes mention, thread, listen, off."
 
     async def test_other_bots_are_let_in(self, desk):
         answer = await desk.run("agent mode", ROOM, bots="mentions")

@@ -116,7 +116,7 @@ def test_a_locale_of_any_platform_means_a_language(locale, language):
 def test_help_is_in_the_persons_language():
     told = help_text(admin=False, locale="de-DE")
     assert told.startswith("Ich merke mir")
-    assert "- `memory show [topic]`: Was ich hier im Kopf habe" in told
+    assert "- `/memory show [topic]`: Was ich hier im Kopf habe" in told
 
 
 @pytest.mark.behaviour("command.locale", "terminal")
@@ -124,7 +124,7 @@ async def test_the_terminal_speaks_its_own_language(tmp_path):
     typed = "/help\n/memory show\n/memory forget tea\n/memory\n"
     ended = await membot(tmp_path, "chat", text=typed, LANG="de_DE.UTF-8")
     assert ended.out.startswith("Ich merke mir, was man mir sagt.")
-    assert "0 Nachrichten und 0 Notizen lassen sich durchsuchen." in ended.out
+    assert "Hier erinnere ich mich noch an nichts;" in ended.out
     assert "Hier enthält nichts, was du ändern darfst, diese Wörter" in ended.out
     assert "Sag, welchen: `memory show`, " in ended.out
 

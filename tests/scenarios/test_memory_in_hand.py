@@ -97,7 +97,7 @@ class TestTheWholeRound:
         assert asked.confirm
         assert await hands.value() == "Plays the viola."
         done = await hands.give("memory forget", item="viola", confirmed=True)
-        assert done.text.startswith("Forgotten: 1 lines, 0 notes, 0 messages")
+        assert done.text.startswith("Forgotten, with all that came of it: 1 line.")
         assert await hands.value() == ""
 
         then = before.isoformat()
@@ -176,7 +176,7 @@ class TestForget:
         asked = await hands.give("memory forget", item="xylophone")
         assert "erased for good" in asked.text
         done = await hands.give("memory forget", item="xylophone", confirmed=True)
-        assert "1 messages" in done.text
+        assert "1 message." in done.text
         assert await hands.value() == ""
         await hands.rig.store.finish_cleaning()
         found = await hands.give("memory search", query="xylophone")

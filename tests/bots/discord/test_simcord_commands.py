@@ -227,7 +227,7 @@ class TestTheCommandLayer:
     @pytest.mark.behaviour("command.help", "discord")
     async def test_answers_help(self, general, ada):
         result = await ada.slash(general, "help")
-        assert "`memory show [topic]`" in result.response.content
+        assert "`/memory show [topic]`" in result.response.content
         assert result.response.ephemeral
 
     @pytest.mark.behaviour("command.rights", "discord")

@@ -55,7 +55,9 @@ async def test_told_shown_edited_undone_pinned_forgotten(guild, general, ada, ri
     assert "Plays the cello." in asked.content
     assert asked.ephemeral
     pressed = await ada.click(asked, label="Forget it")
-    assert pressed.followups[0].content.startswith("Forgotten: 1 lines, 0 notes, 1 messages")
+    assert pressed.followups[0].content.startswith(
+        "Forgotten, with all that came of it: 1 line, 1 message."
+    )
     assert await about(rig, scope) == ""
     assert "cello" not in (await give("restore", time=then)).content
 
@@ -94,7 +96,9 @@ async def test_a_german_asker_is_answered_in_german(simcord_env, me, rig):
 
     assert "- Plays the cello. (du, " in await answered("show")
     asked = await answered("forget cello")
-    assert asked.startswith("Das vergesse ich:\n- im Block `human:")
+    assert asked.startswith("Das vergesse ich:\n- im Block `human`")
     assert asked.endswith("Vergessen: noch einmal dasselbe mit `--yes`")
-    assert (await answered("forget cello --yes")).startswith("Vergessen: 1 Zeilen, 0 Notizen")
+    assert (await answered("forget cello --yes")).startswith(
+        "Vergessen, mit allem, was daraus entstanden ist: 1 Zeile"
+    )
     assert "`item` fehlt." in await answered("forget")

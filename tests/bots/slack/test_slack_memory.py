@@ -77,7 +77,7 @@ async def test_told_shown_edited_undone_pinned_forgotten(bot, slack, rig):
     asked = await give("forget cello")
     assert "Plays the cello." in text(asked)
     done = await press(asked, "Forget it")
-    assert text(done).startswith("Forgotten: 1 lines, 0 notes, 1 messages")
+    assert text(done).startswith("Forgotten, with all that came of it: 1 line, 1 message.")
     assert await about(rig, SCOPE) == ""
     assert "cello" not in text(await give(f"restore {then}"))
 
