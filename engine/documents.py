@@ -15,6 +15,7 @@ HEADING_CHARS = 120
 _OUTLINE_CHARS = 1500
 _SHORTEST_SHARE = 0.5  # a piece ends at a good place in its second half, else where it is full
 _ENDS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"[.!?…。]\s"), re.compile(r"\s"))
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _UNITS = ((1_000_000, "MB"), (1000, "kB"))
 
 
@@ -46,16 +47,19 @@ class Piece:
 def pieces(sections: Iterable[Section]) -> Iterator[Piece]:
     """Cut sections into pieces of at most 1,200 characters, at paragraphs where there are any."""
     for section in sections:
+        line = section.first_line
         for start, end in _spans(section.text):
-            text = storable(section.text[start:end]).strip()
-            if text:
+            part = section.text[start:end]
+            if text := storable(part).strip():
                 shown = f"{section.repeated}\n{text}" if section.repeated else text
-                yield Piece(place=_place(section, start, end), text=shown)
+                yield Piece(place=_place(section, line, part), text=shown)
+            if line is not None:
+                line += part.count("\n")
 
 
 def storable(text: str) -> str:
-    """Text without what no database keeps as text: half characters and NULs."""
-    return whole_characters(text).replace("\0", "")
+    """Text without what no database keeps, half characters, and what steers a terminal."""
+    return _CONTROLS.sub("", whole_characters(text))
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
@@ -79,14 +83,13 @@ def _end(text: str, start: int) -> int:
     return full
 
 
-def _place(section: Section, start: int, end: int) -> str:
+def _place(section: Section, first: int | None, part: str) -> str:
     parts = [f"page {section.page}"] if section.page else []
     if section.heading:
         parts.append(_nearest(storable(section.heading)))
-    if section.first_line is not None:
-        first = section.first_line + section.text.count("\n", 0, start)
-        last = first + section.text.rstrip("\n").count("\n", start, end - 1)
-        parts.append(f"lines {first}-{max(first, last)}")
+    if first is not None:
+        last = first + part.rstrip("\n").count("\n")
+        parts.append(f"lines {first}-{last}")
     return ", ".join(parts)
 
 

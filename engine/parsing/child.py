@@ -14,6 +14,7 @@ from typing import Any
 from engine.config import DocumentConfig
 from engine.documents import Piece
 from engine.errors import DocumentRefused
+from engine.parsing.worker import too_large
 
 _SOURCE = Path(__file__).parents[2]
 _LINE_BYTES = 1 << 20
@@ -43,6 +44,8 @@ async def parse(
             else:
                 return
         raise DocumentRefused(await _last_words(process, name, config))
+    except ValueError as garbled:  # a line that is too long, or none of ours
+        raise DocumentRefused(_damaged(name)) from garbled
     except TimeoutError as late:
         raise DocumentRefused(_too_slow(name, config)) from late
     finally:
@@ -100,8 +103,15 @@ async def _last_words(
     process: asyncio.subprocess.Process, name: str, config: DocumentConfig
 ) -> str:
     """Why a child ended without saying so: the kernel ended it, or a library crashed."""
-    if await process.wait() in (-signal.SIGXCPU, -signal.SIGKILL):
+    ended = await process.wait()
+    if ended in (-signal.SIGXCPU, -signal.SIGKILL):
         return _too_slow(name, config)
+    if ended > 0:  # what Python raises is told of by itself, but where there is no memory to
+        return too_large(name, _MOST_MEMORY_MB)
+    return _damaged(name)
+
+
+def _damaged(name: str) -> str:
     return f"{name} is damaged, so I could not read it."
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.documents import Section
+from engine.documents import PIECE_CHARS, Section
 from engine.parsing.markup import Trail, html_sections, markdown_sections
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _UNPACKED_BYTES = 200_000_000
 _BINARY_LOOK_BYTES = 8192
 _KINDS = "text, Markdown, HTML, CSV, code, PDF and DOCX"
 _PROGRESS_PAGES = 10
+_COLUMNS_CHARS = PIECE_CHARS // 2
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -80,12 +81,12 @@ def _text(data: bytes) -> str:
 
 
 def _table(text: str) -> Iterator[Section]:
-    """Rows as they are, the column names above each piece."""
+    """Rows as they are, the column names above each piece, unless those are longer than rows."""
     head, _, rows = text.partition("\n")
-    if rows.strip():
+    if rows.strip() and len(head) <= _COLUMNS_CHARS:
         yield Section(text=rows, first_line=2, repeated=head.strip())
     else:
-        yield Section(text=head, first_line=1)
+        yield Section(text=text, first_line=1)
 
 
 def _docx(data: bytes) -> Iterator[Section]:

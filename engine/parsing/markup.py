@@ -25,7 +25,7 @@ class Trail:
     def enter(self, level: int, heading: str) -> None:
         """A heading begins; those of its own level and deeper have ended."""
         self._above = [(other, text) for other, text in self._above if other < level]
-        self._above.append((level, " ".join(heading.split()).rstrip(_LINK_MARKS)))
+        self._above.append((level, " ".join(heading.split()).rstrip(_LINK_MARKS)[:HEADING_CHARS]))
 
     def __str__(self) -> str:
         return " > ".join(text for _, text in self._above if text)
@@ -133,6 +133,7 @@ def markdown_sections(text: str) -> Iterator[Section]:
         if token.type != "heading_open" or token.map is None or token.level:
             continue
         yield Section(text="".join(lines[start : token.map[0]]), heading=str(trail))
-        trail.enter(int(token.tag[1:]), tokens[at + 1].content)
-        start = token.map[1]
+        heading = tokens[at + 1].content
+        trail.enter(int(token.tag[1:]), heading)
+        start = token.map[0 if len(heading) > HEADING_CHARS else 1]  # a long one is text, too
     yield Section(text="".join(lines[start:]), heading=str(trail))

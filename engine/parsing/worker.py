@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from engine.documents import Section, pieces
+from engine.documents import Piece, Section, pieces
 from engine.parsing.formats import Reading, RefusedError, sections
 
 _MEGABYTE = 1_000_000
 MOST_CHARS = 20_000_000
+MOST_PIECES = 50_000  # texts make 33,333 at the most; only a file of headings makes more
 
 
 def limit_itself(memory_mb: int, cpu_seconds: int) -> None:
@@ -34,16 +35,21 @@ def limit_itself(memory_mb: int, cpu_seconds: int) -> None:
 def answers(reading: Reading, memory_mb: int) -> Iterator[dict[str, Any]]:
     """What to write for a file, line by line."""
     try:
-        for piece in pieces(_bounded(sections(reading))):
+        for piece in _few(pieces(_bounded(sections(reading)))):
             yield {"piece": [piece.place, piece.text]}
     except RefusedError as refusal:
         yield {"refused": str(refusal)}
     except MemoryError:
-        yield {"refused": f"{{name}} needs more than {memory_mb} MB to read, the limit."}
+        yield {"refused": too_large("{name}", memory_mb)}
     except Exception:  # noqa: BLE001 - libraries raise anything on a file that is damaged
         yield {"refused": "{name} is damaged or not what its name says, so I could not read it."}
     else:
         yield {"done": True}
+
+
+def too_large(name: str, memory_mb: int) -> str:
+    """The sentence for a file that there is not enough memory for."""
+    return f"{name} needs more than {memory_mb} MB to read, the limit."
 
 
 def _bounded(found: Iterator[Section]) -> Iterator[Section]:
@@ -54,6 +60,13 @@ def _bounded(found: Iterator[Section]) -> Iterator[Section]:
             most = MOST_CHARS // _MEGABYTE
             raise RefusedError(f"{{name}} holds more than {most} million characters, the limit.")
         yield section
+
+
+def _few(found: Iterator[Piece]) -> Iterator[Piece]:
+    for number, piece in enumerate(found, 1):
+        if number > MOST_PIECES:
+            raise RefusedError(f"{{name}} falls into more than {MOST_PIECES} parts, the limit.")
+        yield piece
 
 
 def main(suffix: str, memory_mb: int, cpu_seconds: int, max_pages: int) -> None:

@@ -28,7 +28,7 @@ class TestPieces:
         assert all(0 < len(piece.text) <= PIECE_CHARS for piece in found)
 
     def test_what_no_database_keeps_is_replaced(self):
-        (piece,) = cut("half \ud800 and \0nothing", heading="\udfff")
+        (piece,) = cut("half \ud800 and \0no\x1b\x9bthing", heading="\udfff")
         assert (piece.place, piece.text) == ("?", "half ? and nothing")
 
     def test_they_end_at_paragraphs_where_there_are_any(self):

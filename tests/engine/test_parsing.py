@@ -129,6 +129,16 @@ class TestFormats:
         assert all(text.startswith("id,name\n") for text in found.values())
         assert next(iter(found)).startswith("lines 2-")
 
+    async def test_column_names_that_outgrow_a_passage_are_not_repeated(self, read):
+        head = "x" * 20_000
+        found, _ = await read("wide.csv", head + "\n1,2,3" * 5_000)
+        assert sum(map(len, found.values())) < 2 * len(head) + 5_000 * 6
+
+    async def test_a_paragraph_that_a_rule_below_it_makes_a_heading_is_read_as_text(self, read):
+        found, _ = await read("a.md", "The zebra eats. " * 50 + "\n---\nIt sleeps.")
+        assert "".join(found.values()).count("zebra") == 50
+        assert "It sleeps." in "".join(found.values())
+
     async def test_a_word_document_is_cited_by_headings(self, read):
         paragraphs = [("Heading1", "Leave"), ("Normal", "25 days."), ("Heading2", "Sick")]
         found, _ = await read("book.docx", docx(*paragraphs, ("Normal", "Call in.")))
@@ -205,6 +215,14 @@ class TestRefusals:
         sentence = await refusal_of("big.md", "# x\n" * 2_000_000)
         assert sentence == "big.md needs more than 200 MB to read, the limit."
 
+    async def test_a_file_of_headings_without_end_is(self, refusal):
+        sentence = await refusal("tiny.html", "<h1>a</h1>b" * 50_001)
+        assert sentence == "tiny.html falls into more than 50000 parts, the limit."
+
+    async def test_one_endless_heading_above_many_is_no_trouble(self, read):
+        found, _ = await read("long.html", f"<h1>{'x' * 100_000}</h1>" + "<h2>a</h2>b" * 5_000)
+        assert "b" in found.values()
+
     async def test_deep_nesting_is_no_trouble(self, read):
         found, _ = await read("deep.html", "<div>" * 200_000 + "bottom")
         assert found == {"": "bottom"}
@@ -220,15 +238,17 @@ class TestTheChild:
     @pytest.mark.parametrize(
         ("ending", "sentence"),
         [
-            ("os._exit(1)", "a.txt is damaged, so I could not read it."),
+            ("os._exit(1)", "a.txt needs more than 1000 MB to read, the limit."),
             ("os.kill(os.getpid(), 11)", "a.txt is damaged, so I could not read it."),
             (
                 "os.kill(os.getpid(), signal.SIGXCPU)",
                 "a.txt takes longer than 60 s to read, the limit.",
             ),
+            ("print('no line of ours')", "a.txt is damaged, so I could not read it."),
+            ("print('x' * 2_000_000)", "a.txt is damaged, so I could not read it."),
         ],
     )
-    async def test_may_die_without_a_word(self, monkeypatch, ending, sentence):
+    async def test_may_die_without_a_word_or_talk_nonsense(self, monkeypatch, ending, sentence):
         start = asyncio.create_subprocess_exec
 
         async def dying(*_, **how):
