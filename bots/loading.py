@@ -21,7 +21,11 @@ from engine.store import Store
 
 # Called with the file, how many are done, how many there are, and its page where it has pages.
 Bar = Callable[[str, int, int, tuple[int, int] | None], None]
-_AGENT = re.compile(r"(discord|slack|console):[^/\s]+/(user|channel)/[^/\s]+")
+# As bots.routing makes them, whatever the preset.
+_AGENT = re.compile(
+    r"(discord|slack|console):[^/\s]+/"
+    r"(workspace|(personal/)?user/[^/\s]+|channel/[^/\s]+(/user/[^/\s]+)?)"
+)
 
 
 @dataclass(slots=True, kw_only=True)

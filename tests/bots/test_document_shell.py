@@ -83,6 +83,19 @@ class TestLoad:
         assert code == 2
         assert is_one_plain_sentence(err)
 
+    @pytest.mark.parametrize(
+        "agent",
+        [
+            "slack:T1/workspace",
+            "slack:T1/channel/C2/user/U3",
+            "discord:*/personal/user/5",
+            "discord:1/channel/2",
+        ],
+    )
+    def test_agents_of_every_mapping_can_read(self, shell, shelf, agent):
+        assert shell("load", "shelf/guide.md", "--agent", agent)[0] == 0
+        assert "guide.md" in shell("documents", agent)[1]
+
     def test_the_limits_of_the_settings_hold(self, shell, shelf, tmp_path):
         (tmp_path / "membot.toml").write_text("[documents]\nmax_pages = 1\nmax_bytes = 2000\n")
         (shelf / "long.txt").write_text("word " * 1000)
