@@ -44,7 +44,7 @@ class KnowledgeReader:
         self._config = config
         self._loader = Loader(store, config, now)
         self._now = now
-        self._seen: dict[Path, Seen] = {}
+        self._seen: dict[tuple[str, Path], Seen] = {}
 
     async def refresh(self) -> None:
         """Look at every source once."""
@@ -66,9 +66,9 @@ class KnowledgeReader:
         scope = owner_scope(source.owner)
         files = await asyncio.to_thread(_listing, source.path)
         for name, (path, seen) in files.items():
-            if self._seen.get(path) != seen:
+            if self._seen.get((source.owner, path)) != seen:
                 await self._read(scope, name, path)
-                self._seen[path] = seen
+                self._seen[source.owner, path] = seen
         for document in await self._store.documents(scope):
             if document.name not in files:
                 await self._store.drop_document(scope, document.id)

@@ -145,6 +145,11 @@ class TestATable:
         assert await rig.store.knowledge_owners() == []
         assert await library.found("holidays") == []
 
+    async def test_may_name_the_folder_that_another_names(self, rig, library):
+        twin = replace(library.source, name="twin", places=("slack:*",))
+        await library.reader_of([library.source, twin]).refresh()
+        assert len(await rig.store.documents(owner_scope(twin.owner))) == 2
+
 
 class TestTheProduct:
     async def test_reads_and_cites_it(self, tmp_path, folder):
