@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bots.routing import Learning, Mode, OtherBots, Outsiders, Preset
+from engine.core_memory import LABEL
 from engine.knowledge import KnowledgeSource
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 OWN_LABELS = ("persona", "human", "room")
-LABEL = re.compile(r"[^\W_][\w-]{0,39}")
 _SERVER = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,31}")
 PRINCIPAL = r"^(discord|slack|console):[^/\s]+/[^/\s]+$"
 _PLACE = re.compile(r"\*.*|(discord|slack|console):\S+")

@@ -7,10 +7,11 @@ from typing import get_args
 
 from bots.adapter import CommandAnswer, CommandRequest
 from bots.commands import Handler
-from bots.config_file import LABEL, OWN_LABELS
+from bots.config_file import OWN_LABELS
 from bots.places import Places
 from bots.routing import ROOM_PRESETS, Learning, Mode, Origin, OtherBots, Outsiders
 from engine.config import MemoryConfig
+from engine.core_memory import LABEL
 from engine.errors import BadRequest
 from engine.place_settings import PlaceSetting
 from engine.records import BlockWrite

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bots.costs import Price, cost_of, cost_text, total_cost
 from bots.operations import AgentView
+from bots.own_memory import keys_of
 from engine.documents import size_text
 from engine.due_times import zone_named
 from engine.oversight import AgentOverview, AuditRow, UsageRow
@@ -92,7 +93,13 @@ def view_json(view: AgentView, context_tokens: int) -> dict[str, Any]:
 
 def _sourced(view: AgentView, label: str) -> list[dict[str, Any]]:
     return [
-        {"text": line, "author": brought.author, "source_key": brought.source_key, "at": brought.at}
+        {
+            "text": line,
+            "author": brought.author,
+            "source_key": brought.source_key,
+            "sources": brought.sources,
+            "at": brought.at,
+        }
         for line, brought in view.sources(label).items()
     ]
 
@@ -115,7 +122,9 @@ def view_lines(view: AgentView, context_tokens: int, *, sources: bool = False) -
 
 def _sourced_line(line: str, brought: BlockVersion) -> str:
     who = brought.author or brought.operation
-    return f"  {line}  ({_minute(brought.at)}, {who}, {brought.source_key or brought.operation})"
+    first, *more = keys_of(brought) or (brought.operation,)
+    source = f"{first} and {len(more)} more" if more else first
+    return f"  {line}  ({_minute(brought.at)}, {who}, {source})"
 
 
 def page_lines(page: SearchPage) -> list[str]:

@@ -13,6 +13,7 @@ from engine.errors import ModelMistake
 from engine.records import Block, BlockVersion
 
 HUMAN = "human"
+LABEL = re.compile(r"[^\W_][\w-]{0,39}")  # of a block that an operator or a model makes
 BROUGHT_BACK = frozenset({"memory undo", "memory restore"})  # commands that invent no line
 _MARKS = "<block"  # small models copy what the prompt shows, marks and all
 

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field
 from ulid import ULID
 
-from engine.core_memory import HUMAN, append_line, human_label, replace_text, rewrite
+from engine.core_memory import HUMAN, LABEL, append_line, human_label, replace_text, rewrite
 from engine.errors import ModelMistake
 from engine.events import clock
 from engine.records import (
@@ -105,6 +105,11 @@ async def rethink_memory(context: MemoryContext, target_block_label: str, new_me
     """
     label = _resolved(context, target_block_label)
     known = context.memory.get(label)
+    if known is None and (label == HUMAN or not LABEL.fullmatch(label)):
+        raise ModelMistake(
+            f"There is no block '{label}', and none can be made: a new one is named with at most "
+            "40 letters, digits, - and _, and one about a person comes when they speak."
+        )
     block = known or Block(label=label, limit_chars=context.config.block_limit_chars, version=0)
     _write(context, rewrite(block, new_memory), "rethink_memory")
     return "Rewritten." if known else f"Made the new block '{label}'."

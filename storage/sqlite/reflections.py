@@ -62,6 +62,7 @@ def load(
     keys = [item.source_key for item in taken if item.source_key]
     private = wishes.unlearned(connection, scope, [item.seq for item in taken])
     disputed = receipts.disputed(connection, scope, keys)
+    unwanted = _unwanted_turns(connection, taken)
     said = tuple(
         item
         for item in taken
@@ -69,6 +70,7 @@ def load(
         and item.searchable
         and item.source_key not in disputed
         and item.seq not in private
+        and item.turn_id not in unwanted
     )
     return Reflection(
         scope=scope,
@@ -87,6 +89,13 @@ def _portion(unread: Sequence[Message], tokens: int) -> Sequence[Message]:
         if used > tokens and place:
             return unread[:place]
     return unread
+
+
+def _unwanted_turns(connection: sqlite3.Connection, taken: Iterable[Message]) -> set[str]:
+    """Turns of people who by now do not want to be learned about."""
+    authors = {message.author for message in taken}
+    silent = {author for author in authors if wishes.wish_of(connection, author)}
+    return {message.turn_id for message in taken if message.author in silent}
 
 
 def _concerned(

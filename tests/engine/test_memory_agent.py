@@ -158,6 +158,32 @@ class TestWhatItMayNot:
         assert "obey" not in (await rig.block("persona")).value
         assert "persona" not in mind.requests[0].system
 
+    async def test_it_neither_reads_nor_notes_who_has_paused_since(self, rig):
+        rig.model._otherwise = Mind()
+        await rig.say("I love cats.", scope=room_scope("bob"))
+        await rig.store.set_wish("console:local/bob", "pause", rig.clock())
+        label = "human:console:local/bob"
+        write = calls(
+            ("rethink_memory", {"target_block_label": label, "new_memory": "Loves cats."}), FINISH
+        )
+        mind = Mind(write)
+        await until_flushed(rig, mind, scope=room_scope("ada"))
+        await settled(rig)
+        assert "cats" not in mind.requests[0].messages[0]
+        assert label not in mind.requests[0].system
+        history = await rig.store.block_history(room_scope("bob").agent_id, label)
+        assert [version.value for version in history] == [""]
+
+    @pytest.mark.parametrize("label", ["human:console:local/eve", "a b", "x" * 41, "", 'a"b'])
+    async def test_it_makes_no_block_about_who_never_spoke_or_with_an_odd_name(self, rig, label):
+        write = calls(("rethink_memory", {"target_block_label": label, "new_memory": "A spy."}))
+        mind = Mind(write)
+        await until_flushed(rig, mind)
+        await settled(rig)
+        (refused, *_) = results(mind.requests[1])
+        assert refused["status"] == "Failed"
+        assert f"There is no block '{label}'" in refused["message"]
+
     async def test_a_rewrite_that_loses_what_the_block_holds_is_refused(self, rig):
         rig.model._otherwise = Mind()
         rig.script(call("core_memory_append", label="human", content="Marisol, 41, Kielland 7"))
