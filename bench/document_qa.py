@@ -12,7 +12,6 @@ Without files of one's own the corpus is made up, so that no model knows it: a l
 """
 
 import argparse
-import asyncio
 import json
 import tempfile
 from pathlib import Path
@@ -28,9 +27,10 @@ from bench.harness import (
     journal,
     load,
     parser,
+    under_test,
 )
 from bench.invented_towns import Asked, Gazetteer, make_gazetteer
-from bench.scoring import contains, judged, words
+from bench.scoring import contains, is_correct, judged, words
 from bench.scripted_readers import Policy, Seen, search
 from engine.chat_model import ChatModel, ModelReply, ModelRequest
 from engine.context_window import cut_text
@@ -126,11 +126,12 @@ class Rivals:
         result = await self._rig.say(event(asked.question, scope=self._scope))
         return " ".join(result.replies)
 
-    async def is_right(self, asked: Asked, answer: str) -> bool:
-        """By the model where it is a real one, else by the answer's words."""
-        if self._options.model:
-            return await judged(self._model.model, asked.question, asked.answer, answer)
-        return contains(answer, asked.answer)
+    async def judge(self, asked: Asked, answer: str) -> dict[str, object]:
+        """Whether it is right: by the model where it is a real one, else by the answer's words."""
+        if not self._options.model:
+            return {"right": contains(answer, asked.answer)}
+        judge = await judged(self._model.model, asked.question, asked.answer, answer)
+        return {"right": is_correct(judge), "judge": judge}
 
 
 async def ask_all(
@@ -145,15 +146,16 @@ async def ask_all(
             answer = await (
                 rivals.by_paging(asked) if paged else rivals.in_one_prompt(asked, documents)
             )
-            judgement = await rivals.is_right(asked, answer)
-            right[documents] += judgement
+            prompt = model.last_prompt()
+            judgement = await rivals.judge(asked, answer)
+            right[documents] += bool(judgement["right"])
             notes.write(
                 way="paging" if paged else f"{documents} documents in one prompt",
                 question=asked.question,
                 expected=asked.answer,
                 answer=answer,
-                right=judgement,
-                prompt=model.last_prompt(),
+                prompt=prompt,
+                **judgement,
             )
     share = {key: f"{100 * value / len(corpus.asked):.0f} %" for key, value in right.items()}
     return [
@@ -183,16 +185,16 @@ async def run(options: argparse.Namespace) -> list[dict[str, object]]:
     corpus = read_corpus(options)
     config = engine_config(options, PERSONA)
     answering: ChatModel = endpoint(config) if options.model else Reader()
-    model = ModelUnderTest(answering)
     scope = dm_scope("reader")
     name = f"document_qa_{'model' if options.model else 'scripted'}"
     with tempfile.TemporaryDirectory() as folder, journal(name, options.out) as notes:
-        async with EngineRig(Path(folder) / "membot.db", model, config) as rig:
+        async with (
+            under_test(answering) as model,
+            EngineRig(Path(folder) / "membot.db", model, config) as rig,
+        ):
             await load(rig, scope, "gazetteer", corpus.articles)
             rivals = Rivals(rig, scope, model, options)
-            rows = await ask_all(rivals, model, corpus, notes, options.retrieved)
-    await answering.close()
-    return rows
+            return await ask_all(rivals, model, corpus, notes, options.retrieved)
 
 
 def options_parser() -> argparse.ArgumentParser:
@@ -209,7 +211,7 @@ def options_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Read the options, run and report."""
     options = options_parser().parse_args()
-    finish("document_qa", asyncio.run(run(options)), options)
+    finish("document_qa", run(options), options)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """What the memory harnesses share: a model under test, a corpus in memory, a journal of answers."""
 
 import argparse
+import asyncio
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from bench.report import RESULTS, report
 from bots.settings import load_settings
 from engine.chat_model import ChatModel, ModelReply, ModelRequest
 from engine.config import EngineConfig
+from engine.errors import BadSettings, ContextOverflow, MembotError, ModelUnavailable
 from engine.openai_model import OpenAIChatModel
 from engine.records import Document, Passage, Scope
 
@@ -35,6 +38,7 @@ class ModelUnderTest:
         self.name = model.name
         self.model = model
         self.requests: list[ModelRequest] = []
+        self._problem: ModelUnavailable | None = None
 
     @property
     def tools_as_text(self) -> bool:
@@ -49,7 +53,14 @@ class ModelUnderTest:
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Pass it on, and remember."""
         self.requests.append(request)
-        return await self.model.complete(request)
+        try:
+            return await self.model.complete(request)
+        except ContextOverflow:
+            raise  # the engine makes room and asks again
+        except ModelUnavailable as problem:
+            if request.purpose == "turn":
+                self._problem = problem
+            raise
 
     async def warm_up(self) -> None:
         """Nothing to load."""
@@ -58,7 +69,13 @@ class ModelUnderTest:
         """Whoever made the model closes it."""
 
     def last_prompt(self) -> dict[str, Any]:
-        """The last request of a turn; the queue is only appended to, so it holds the others."""
+        """The last request of a turn; the queue is only appended to, so it holds the others.
+
+        Raises:
+            ModelUnavailable: It gave no answer, which is no wrong answer.
+        """
+        if self._problem:
+            raise self._problem
         turns = [request for request in self.requests if request.purpose == "turn"]
         if not turns:
             return {}
@@ -66,6 +83,15 @@ class ModelUnderTest:
             "system": turns[-1].system,
             "messages": [json.loads(it) for it in turns[-1].messages],
         }
+
+
+@asynccontextmanager
+async def under_test(model: ChatModel) -> AsyncIterator[ModelUnderTest]:
+    """A model that is closed at the end."""
+    try:
+        yield ModelUnderTest(model)
+    finally:
+        await model.close()
 
 
 class Journal:
@@ -114,8 +140,15 @@ def parser(description: str | None, window: int = 4096) -> argparse.ArgumentPars
 
 
 def engine_config(options: argparse.Namespace, persona: str = "") -> EngineConfig:
-    """The engine's settings: those of ``.env`` for a real model, with the harness's window."""
-    config = load_settings().engine_config() if options.model else EngineConfig()
+    """The engine's settings: those of ``.env`` for a real model, with the harness's window.
+
+    Raises:
+        BadSettings: No endpoint is named there.
+    """
+    settings = load_settings() if options.model else None
+    if settings and settings.offline:
+        raise BadSettings("--model asks an endpoint: set OPENAI_BASE_URL or OPENAI_API_KEY.")
+    config = settings.engine_config() if settings else EngineConfig()
     memory = replace(config.memory, context_tokens=options.window)
     personas = {"default": persona} if persona else {}
     return replace(config, memory=memory, personas=personas)
@@ -145,6 +178,12 @@ async def load(rig: EngineRig, scope: Scope, name: str, texts: Iterable[str]) ->
     await rig.store.publish_document(scope, document)
 
 
-def finish(name: str, rows: list[dict[str, object]], options: argparse.Namespace) -> None:
-    """The table; a run with a real model leaves the figures of the script alone."""
+def finish(
+    name: str, run: Coroutine[Any, Any, list[dict[str, object]]], options: argparse.Namespace
+) -> None:
+    """Run to the table; a run with a real model leaves the figures of the script alone."""
+    try:
+        rows = asyncio.run(run)
+    except MembotError as problem:
+        sys.exit(f"{problem.sentence} There is no table; what was answered is in {options.out}.")
     report(f"{name}_model" if options.model else name, rows)

@@ -11,7 +11,6 @@ of a level has one result a page, so that a key that is another's value must be 
 """
 
 import argparse
-import asyncio
 import itertools
 import random
 import re
@@ -32,6 +31,7 @@ from bench.harness import (
     journal,
     load,
     parser,
+    under_test,
 )
 from bench.scripted_readers import Policy, Seen, search
 from engine.chat_model import ModelReply
@@ -133,16 +133,18 @@ async def measure(
     """Every level and ordering with so many results a page."""
     config = engine_config(options, PERSONA)
     config = replace(config, memory=replace(config.memory, page_size=page_size))
-    model = ModelUnderTest(endpoint(config) if options.model else KeyFollower())
+    answering = endpoint(config) if options.model else KeyFollower()
     rows = []
     name = f"nested_kv_{'model' if options.model else 'scripted'}_{page_size}"
     with journal(name, options.out) as notes:
-        async with EngineRig(folder / f"{page_size}.db", model, config) as rig:
+        async with (
+            under_test(answering) as model,
+            EngineRig(folder / f"{page_size}.db", model, config) as rig,
+        ):
             for levels in options.levels:
                 tasks = [make_task(levels, number) for number in range(options.orderings)]
                 rows.append(line(page_size, [await ask(rig, model, task, notes) for task in tasks]))
                 rows[-1] = {"nesting_levels": levels} | rows[-1]
-    await model.model.close()
     return rows
 
 
@@ -177,7 +179,7 @@ def options_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Read the options, run and report."""
     options = options_parser().parse_args()
-    finish("nested_kv", asyncio.run(run(options)), options)
+    finish("nested_kv", run(options), options)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-async def judged(model: ChatModel, question: str, gold: str, answer: str) -> bool:
-    """Whether a model calls the answer correct."""
+async def judged(model: ChatModel, question: str, gold: str, answer: str) -> str:
+    """What a model says to the answer, for ``is_correct``."""
     shown = f"Question: {question}\nGold answer: {gold}\nAnswer to label: {answer}"
     request = ModelRequest(
         purpose="summary",
@@ -73,6 +73,9 @@ async def judged(model: ChatModel, question: str, gold: str, answer: str) -> boo
         messages=(json.dumps({"role": "user", "content": shown}, ensure_ascii=False),),
         max_output_tokens=200,
     )
-    reply = await model.complete(request)
-    labels = re.findall(r"CORRECT|WRONG", reply.content or "")
-    return labels[-1:] == ["CORRECT"]
+    return (await model.complete(request)).content or ""
+
+
+def is_correct(judgement: str) -> bool:
+    """Whether a judge called the answer correct."""
+    return re.findall(r"CORRECT|WRONG", judgement)[-1:] == ["CORRECT"]

@@ -12,7 +12,6 @@ model's. Row "window only" is the same without the search tools: summary and que
 """
 
 import argparse
-import asyncio
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,9 +28,10 @@ from bench.harness import (
     finish,
     journal,
     parser,
+    under_test,
 )
 from bench.invented_people import Person, make_person
-from bench.scoring import contains, judged, likeness, mean, mean_of_best, rouge_l
+from bench.scoring import contains, is_correct, judged, likeness, mean, mean_of_best, rouge_l
 from bench.scripted_readers import Policy, Seen, search
 from engine.chat_model import ChatModel, ModelReply, ModelRequest
 from engine.records import Scope
@@ -126,16 +126,19 @@ async def ask(
     """The question about an early session, with how good the answer is."""
     said = event(person.question, scope=scope, name=person.name, sent_at=rig.clock.advance(60))
     answer = " ".join((await rig.say(said)).replies)
+    prompt, judgement = model.last_prompt(), ""
     right = contains(answer, person.answer)
     if judge:
-        right = await judged(judge, person.question, person.answer, answer)
+        judgement = await judged(judge, person.question, person.answer, answer)
+        right = is_correct(judgement)
     return {
         "question": person.question,
         "expected": person.answer,
         "answer": answer,
         "right": right,
+        "judge": judgement,
         "rouge_l": round(rouge_l(answer, person.answer), 3),
-        "prompt": model.last_prompt(),
+        "prompt": prompt,
     }
 
 
@@ -160,11 +163,13 @@ async def measure(
     """Everybody's question and greeting, answered in one way; a line of the table."""
     config = engine_config(options)
     answering: ChatModel = endpoint(config) if options.model else Rememberer()
-    model = ModelUnderTest(answering)
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
         clock = FixedClock()
-        async with EngineRig(Path(folder) / "membot.db", model, config, clock=clock) as rig:
+        async with (
+            under_test(answering) as model,
+            EngineRig(Path(folder) / "membot.db", model, config, clock=clock) as rig,
+        ):
             for number in range(options.people):
                 person = make_person(number, options.sessions, options.exchanges)
                 scope = dm_scope(f"visitor{number}")
@@ -177,7 +182,6 @@ async def measure(
                 outcome |= await greet(rig, model, person, scope)
                 notes.write(way=way, model=model.name, person=person.name, **outcome)
                 outcomes.append(outcome)
-    await answering.close()
     return line(way, outcomes)
 
 
@@ -218,7 +222,7 @@ def options_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Read the options, run and report."""
     options = options_parser().parse_args()
-    finish("sessions", asyncio.run(run(options)), options)
+    finish("sessions", run(options), options)
 
 
 if __name__ == "__main__":

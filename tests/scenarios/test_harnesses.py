@@ -9,12 +9,22 @@ import json
 import pytest
 
 from bench import document_qa, nested_kv, sessions
-from bench.harness import ModelUnderTest
+from bench.harness import ModelUnderTest, finish
 from bench.invented_towns import make_gazetteer
-from bench.scoring import contains, judged, likeness, mean_of_best, rouge_l
+from bench.scoring import (
+    JUDGE_PROMPT,
+    contains,
+    is_correct,
+    judged,
+    likeness,
+    mean_of_best,
+    rouge_l,
+)
 from bench.scripted_readers import Seen
 from engine.chat_model import ModelRequest
+from engine.errors import ModelUnavailable
 from engine.testing import ScriptedChatModel, say
+from tests.fixtures.model_server import ModelServer, error, text, tool_calls
 
 
 def options(harness, *arguments, out):
@@ -97,6 +107,44 @@ class TestSessions:
         assert all({"question", "answer", "prompt", "opener"} <= line.keys() for line in written)
 
 
+class TestAnEndpoint:
+    @pytest.fixture
+    async def model(self, monkeypatch):
+        async with ModelServer() as server:
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            yield server
+
+    async def test_is_asked_and_judges_and_all_of_it_is_written_down(self, tmp_path, model):
+        def respond(body):
+            asked = body["messages"][0]["content"]
+            if asked == JUDGE_PROMPT:
+                return text("I say CORRECT.")
+            return text("Nothing.") if asked == document_qa.READER_PROMPT else spoken("Nothing.")
+
+        model.respond = respond
+        given = ("--model", "--articles", 20, "--questions-asked", 1, "--retrieved", 1)
+        [row] = await document_qa.run(options(document_qa, *given, out=tmp_path))
+        assert (row["in_one_prompt"], row["paging"]) == ("100 %", "100 %")
+        for line in lines(tmp_path, "document_qa_model"):
+            assert (line["answer"], line["judge"]) == ("Nothing.", "I say CORRECT.")
+            assert line["question"] in json.dumps(line["prompt"])
+
+    @pytest.mark.parametrize("harness", [nested_kv, document_qa, sessions])
+    async def test_that_does_not_answer_is_no_wrong_answer(self, tmp_path, model, harness):
+        model.respond = lambda body: error(401, "no key")
+        with pytest.raises(ModelUnavailable):
+            await harness.run(options(harness, "--model", out=tmp_path))
+
+    def test_that_is_not_named_is_asked_for(self, tmp_path):
+        chosen = options(nested_kv, "--model", out=tmp_path)
+        with pytest.raises(SystemExit, match="set OPENAI_BASE_URL or OPENAI_API_KEY"):
+            finish("nested_kv", nested_kv.run(chosen), chosen)
+
+
+def spoken(message):
+    return tool_calls(("send_message", {"message": message}))
+
+
 class TestScoring:
     def test_contains_goes_by_whole_words_side_by_side(self):
         assert contains("It was Nina Simone, I think.", "Nina Simone")
@@ -119,7 +167,8 @@ class TestScoring:
         [("CORRECT", True), ("WRONG", False), ("It is CORRECT.", True), ("", False)],
     )
     async def test_a_judge_answers_with_a_label(self, label, right):
-        assert await judged(ScriptedChatModel([say(label)]), "q", "gold", "answer") is right
+        said = await judged(ScriptedChatModel([say(label)]), "q", "gold", "answer")
+        assert is_correct(said) is right
 
 
 class TestWhatAPolicySees:
