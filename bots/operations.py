@@ -3,10 +3,7 @@
 Knows no surface and no SQL. Every act that changes or copies memory is recorded for the audit.
 """
 
-import json
-import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,9 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from bots.bundles import archives_in, write_bundle
 from bots.texts import SOURCE, named, text
 from engine.core_memory import line_sources
-from engine.errors import ArchiveRefused, BadRequest, UnknownAgent
+from engine.errors import BadRequest, UnknownAgent
 from engine.knowledge import KnowledgeSource, readable_owners
 from engine.oversight import AgentOverview, AuditRow, Receipt, UsageRow
 from engine.place_settings import PlaceSetting
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
 Show = Callable[[str, AsyncIterator[tuple[int, int]]], Awaitable[int]]
 
 OPERATOR = "operator"
-BUNDLE_FORMAT = "membot-bundle"
-_LARGEST_MEMBER_BYTES = 1 << 30
 _CHARS_PER_TOKEN = 4
 
 
@@ -152,7 +148,7 @@ class Operations:
             for number, agent_id in enumerate(agents):
                 members.append(Path(folder) / f"{number:05}.zip")
                 _add(total, await self.export(agent_id, members[-1]))
-            _write_bundle(file, agents, members)
+            write_bundle(file, agents, members)
         return {"agents": len(agents), **total}
 
     async def import_archive(
@@ -163,16 +159,15 @@ class Operations:
         Raises:
             ArchiveRefused: And nothing was changed.
         """
-        with _members(file) as members:
-            if agent_id and len(members) > 1:
+        with archives_in(file) as archives:
+            if agent_id and len(archives) > 1:
                 raise BadRequest("A bundle of several agents cannot be imported as one agent.")
-            for member in members:
-                counts = await self._import(member, agent_id, dry_run=True)
-            if dry_run and len(members) == 1:
-                return counts
-            total: dict[str, int] = {}
-            for member in members:
-                _add(total, await self._import(member, agent_id, dry_run=dry_run))
+            found = [await self._import(one, agent_id, dry_run=True) for one in archives]
+            if not dry_run:
+                found = [await self._import(one, agent_id, dry_run=False) for one in archives]
+        total: dict[str, int] = {}
+        for counts in found:
+            _add(total, counts)
         if not dry_run:
             await self.record("agent.import", agent_id or file.name)
         return total
@@ -281,42 +276,3 @@ def _age_key(agent: AgentOverview, now: datetime) -> tuple[float, str]:
 def _add(total: dict[str, int], counts: dict[str, int]) -> None:
     for what, count in counts.items():
         total[what] = total.get(what, 0) + count
-
-
-def _write_bundle(file: Path, agents: list[str], members: list[Path]) -> None:
-    partial = file.with_name(f".{file.name}.partial")
-    with zipfile.ZipFile(partial, "w") as bundle:
-        bundle.writestr("bundle.json", json.dumps({"format": BUNDLE_FORMAT, "agents": agents}))
-        for member in members:
-            bundle.write(member, f"agents/{member.name}")
-    partial.chmod(0o600)
-    partial.replace(file)
-
-
-@contextmanager
-def _members(file: Path) -> Iterator[list[Path]]:
-    """The archives in a file: itself, or the members of a bundle, unpacked for a while."""
-    if not _is_bundle(file):
-        yield [file]
-        return
-    with TemporaryDirectory(prefix="membot-") as folder:
-        yield _unpack(file, Path(folder))
-
-
-def _is_bundle(file: Path) -> bool:
-    if not zipfile.is_zipfile(file):
-        return False
-    with zipfile.ZipFile(file) as archive:
-        return "bundle.json" in archive.namelist()
-
-
-def _unpack(file: Path, folder: Path) -> list[Path]:
-    members = []
-    with zipfile.ZipFile(file) as bundle:
-        names = [info for info in bundle.infolist() if info.filename.startswith("agents/")]
-        for number, info in enumerate(names):
-            if info.file_size > _LARGEST_MEMBER_BYTES:
-                raise ArchiveRefused
-            members.append(folder / f"{number:05}.zip")
-            members[-1].write_bytes(bundle.read(info))
-    return members

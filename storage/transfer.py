@@ -300,6 +300,8 @@ def _names(archive: zipfile.ZipFile, limits: Limits) -> set[str]:
         raise ArchiveRefused("The archive is larger than this version reads.")
     if len(set(names)) != len(names) or not all(map(_is_allowed, names)):
         raise ArchiveRefused("The archive holds names that do not belong there.")
+    if min((entry.header_offset for entry in entries), default=0):  # half a bundle ends in one
+        raise ArchiveRefused("The archive is only a part of a file; nothing was changed.")
     return set(names)
 
 

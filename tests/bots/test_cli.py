@@ -1,11 +1,13 @@
 """The shell's commands from outside: output, exit codes, one sentence when something is wrong."""
 
 import asyncio
+import io
 import json
 import logging
 import os
 import shutil
 import sqlite3
+import zipfile
 from contextlib import closing
 
 import pytest
@@ -57,6 +59,16 @@ def shell(capsys):
         return Ended(code, out, err)
 
     return run
+
+
+def bundle(contents, *archives):
+    """The bytes of a bundle of somebody's making."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as file:
+        file.writestr("bundle.json", contents)
+        for number, archive in enumerate(archives):
+            file.writestr(f"agents/{number}.zip", archive)
+    return made.getvalue()
 
 
 class TestWrongUse:
@@ -204,6 +216,21 @@ class TestActing:
         assert (await membot(other, "import", str(bundle))).code == 0
         agents = json.loads((await membot(other, "agents", "--json")).out)
         assert {agent["agent_id"] for agent in agents} == {ADA, "console:local/channel/lab"}
+
+    def test_a_bundle_that_is_not_whole_changes_nothing(self, shell, home, tmp_path):
+        asyncio.run(membot(home, "chat", "--channel", "lab", text="We build a boat.\n"))
+        assert shell(home, "export", "--all", "--output", "all.zip").code == 0
+        shell(home, "export", ADA, "--output", "ada.zip")
+        whole, ada = (home / "all.zip").read_bytes(), (home / "ada.zip").read_bytes()
+        flipped = bytearray(whole)
+        flipped[200] ^= 1
+        named = [{"agents": [ADA, ADA]}, {"agents": [ADA]}, {}, [], "?"]
+        twice = [bundle(json.dumps(contents), ada, ada) for contents in named]
+        for bad in (whole[: len(whole) * 2 // 3], bytes(flipped), bundle("no JSON"), *twice):
+            (tmp_path / "bad.zip").write_bytes(bad)
+            ended = shell(tmp_path, "import", "bad.zip")
+            assert (ended.code, is_one_plain_sentence(ended.err)) == (2, True)
+            assert "No agents yet" in shell(tmp_path, "agents").out
 
     def test_a_damaged_archive_is_refused(self, shell, tmp_path):
         (tmp_path / "x.zip").write_bytes(b"nonsense")
