@@ -15,13 +15,13 @@ from ulid import ULID
 
 from engine import notices
 from engine.config import EngineConfig, OperatorBlock
-from engine.context_window import Fitter
+from engine.context_window import Fitter, cut_text
 from engine.core_memory import human_label
 from engine.due_times import zone_named
 from engine.events import login_payload, user_payload, whole_characters
 from engine.places import matches, most_specific
 from engine.prompts import load_prompt
-from engine.records import Block, EventKind, IncomingEvent, Message
+from engine.records import Block, EventKind, IncomingEvent, Message, Quote
 from engine.store import AcceptRequest
 from engine.tokens import TokenCounter
 from engine.turn_log import is_awaited
@@ -32,6 +32,7 @@ SAID: tuple[EventKind, ...] = (
     "file_upload",
 )  # by a person, just now
 _NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+_QUOTE_CHARS = 2000  # a message of Discord's
 _THEIR_WORDS = '"I" and "my" in it are theirs.'
 _DESCRIPTIONS = {
     "persona": "Who you are and how you behave.",
@@ -201,4 +202,10 @@ class Reception:
 def _storable(event: IncomingEvent) -> IncomingEvent:
     """The event without half characters (lone surrogates), which UTF-8 cannot hold."""
     text, name = (whole_characters(item) for item in (event.text, event.speaker_name))
-    return replace(event, text=text, speaker_name=name)
+    return replace(event, text=text, speaker_name=name, quote=event.quote and _short(event.quote))
+
+
+def _short(quote: Quote) -> Quote:
+    """What is answered leaves room for the answer."""
+    cut = cut_text(whole_characters(quote.text), _QUOTE_CHARS)
+    return Quote(author_name=whole_characters(quote.author_name), text=cut)

@@ -73,12 +73,6 @@ class SlackMessage:
         )
 
     @property
-    def place(self) -> str:
-        """Where replies keep their order: the thread that the answer stands in."""
-        thread = self.address.thread_ts
-        return f"{self.origin.place}/thread/{thread}" if thread else f"{self.origin.place}/main"
-
-    @property
     def address(self) -> Address:
         """Where the answer goes: rooms are answered in a thread, direct messages where they are."""
         return Address(

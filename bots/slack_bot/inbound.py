@@ -7,7 +7,7 @@ from typing import Any
 
 from bots.adapter import Inbox
 from bots.places import Places
-from bots.routing import Reception, principal_key
+from bots.routing import Reception, place_of, principal_key
 from bots.slack_bot.activity import Activity
 from bots.slack_bot.commands import Commands
 from bots.slack_bot.directory import Directory
@@ -53,9 +53,9 @@ class Inbound:
             case "answer" if not self._commands.take_words(message, text):
                 if not message.direct:
                     await self._threads.join(message.team, message.channel, message.root)
-                await self._hand_over(await self._event(message, text), message)
+                await self._hand_over(await self._event(message, text, me), message)
             case "overhear":
-                event = await self._event(message, text)
+                event = await self._event(message, text, me)
                 await self._inbox.submit(replace(event, kind="overheard"))
 
     async def _follow(self, change: SlackChange, me: Identity) -> None:
@@ -84,7 +84,7 @@ class Inbound:
     async def _engaged(self, message: SlackMessage, me: Identity) -> bool:
         return await self._threads.joined(message.channel, message.root, me)
 
-    async def _event(self, message: SlackMessage, text: str) -> IncomingEvent:
+    async def _event(self, message: SlackMessage, text: str, me: Identity) -> IncomingEvent:
         people = people_in(text)
         names, place_name = await asyncio.gather(
             self._directory.names([message.user, *people]), self._place_name(message)
@@ -93,11 +93,12 @@ class Inbound:
         if not message.direct and self._places.rules_for(origin).mode == "thread":
             origin = replace(origin, thread=message.root)
         scope = self._places.scope_of(origin)
+        answered_in = replace(origin, thread=message.address.thread_ts)
         event = IncomingEvent(
             event_id=message.event_id,
             source_key=message.source_key,
             scope=scope,
-            place=message.place,
+            place=place_of(self._places.scope_of(answered_in)),
             place_name=place_name,
             address=message.address.to_json(),
             speaker_name=names[message.user],
@@ -106,21 +107,26 @@ class Inbound:
             mentions=tuple(principal_key("slack", message.team, user) for user in people),
             attachments=message.attachments,
             timezone=await self._directory.timezone(message.user),
-            quote=await self._quote(message) if text != message.text.strip() else None,
+            quote=await self._quote(message, me),
         )
         outsider = message.outside or await self._directory.is_guest(message.user)
         return self._places.arrived(event, message.origin, outsider=outsider)
 
-    async def _quote(self, message: SlackMessage) -> Quote | None:
-        """What a thread hangs on, when the bot is called into it by its name."""
+    async def _quote(self, message: SlackMessage, me: Identity) -> Quote | None:
+        """What a thread hangs on, and what the bot has answered to it, with its first message.
+
+        The conversation of a thread begins with it: a question in the channel is not in it.
+        """
         if message.direct or message.thread_ts is None:
             return None
-        root = await self._threads.begun_by(message.channel, message.thread_ts)
-        if root is None or not root.get("user") or root.get("ts") != message.thread_ts:
+        root, answers = await self._threads.begun_by(message.channel, message.thread_ts, me)
+        if root is None:
             return None
-        said, user = str(root.get("text") or ""), str(root["user"])
+        said, user = without_mention(str(root.get("text") or ""), me.user), str(root["user"])
         names = await self._directory.names([user, *people_in(said)])
-        return Quote(author_name=names[user], text=readable(said, names))
+        answered = [f"(your answer:) {answer}" for answer in answers]
+        text = "\n\n".join([readable(said, names), *answered])
+        return Quote(author_name=names[user], text=text)
 
     async def _place_name(self, message: SlackMessage) -> str:
         if message.direct:

@@ -8,6 +8,7 @@ from bots.slack_bot.address import source_key
 from bots.slack_bot.calls import SlackCalls, SlackRefused, within
 from bots.slack_bot.identity import Identity
 from bots.slack_bot.recent import Recent
+from bots.slack_bot.streams import EVENT_TYPE
 from engine.errors import DeliveryDelayed
 from engine.place_settings import ThreadStore
 
@@ -24,7 +25,6 @@ class Threads:
         self._store = store
         self._now = now
         self._known: Recent[tuple[str, str], bool] = Recent(_KEPT)
-        self._told: Recent[tuple[str, str], bool] = Recent(_KEPT)
 
     async def join(self, team: str, channel: str, thread_ts: str) -> bool:
         """The bot was addressed in the thread or wrote there; whether that is new."""
@@ -34,19 +34,25 @@ class Threads:
         self._known.put((channel, thread_ts), True)
         return new
 
-    async def begun_by(self, channel: str, thread_ts: str) -> dict[str, Any] | None:
-        """The message that a thread hangs on; None once this process has told."""
-        if (channel, thread_ts) in self._told:
-            return None
-        self._told.put((channel, thread_ts), True)
-        where = {"channel": channel, "ts": thread_ts, "limit": "1"}
+    async def begun_by(
+        self, channel: str, thread_ts: str, me: Identity
+    ) -> tuple[dict[str, Any] | None, list[str]]:
+        """The message that a thread hangs on, with our answers; nothing once that was told."""
+        told = f"{source_key(me.team, channel, thread_ts)}/told"
+        if not await self._store.engage_thread(told, self._now()):
+            return None, []
+        where = {"channel": channel, "ts": thread_ts, "limit": str(_LOOKED_AT)}
         try:
             answer = await within(
-                _PATIENCE_SECONDS, self._calls.read("conversations.replies", where)
+                _PATIENCE_SECONDS,
+                self._calls.read("conversations.replies", where | {"include_all_metadata": "true"}),
             )
         except (SlackRefused, DeliveryDelayed):
-            return None  # the message is worth more than what it hangs on
-        return next(iter(answer.get("messages") or []), None)
+            return None, []  # the message is worth more than what it hangs on
+        messages = answer.get("messages") or [{}]
+        root = messages[0] if messages[0].get("ts") == thread_ts else {}
+        replies = [one for one in messages[1:] if _is_answer(one, me)]
+        return root if root.get("user") else None, [str(one.get("text") or "") for one in replies]
 
     async def joined(self, channel: str, thread_ts: str, me: Identity) -> bool:
         """Whether a message in the thread is meant for the bot.
@@ -72,6 +78,12 @@ class Threads:
         except SlackRefused:
             return False
         return any(_shows(message, me) for message in answer.get("messages") or [])
+
+
+def _is_answer(message: dict[str, Any], me: Identity) -> bool:
+    """Whether a message is an answer of the bot's, whole, and not a line about its work."""
+    mark = message.get("metadata") or {}
+    return message.get("user") == me.user and mark.get("event_type") == EVENT_TYPE
 
 
 def _shows(message: dict[str, object], me: Identity) -> bool:

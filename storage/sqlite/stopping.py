@@ -13,10 +13,13 @@ __all__ = ["cancel", "cancel_asked"]
 
 
 def cancel(connection: sqlite3.Connection, scope: Scope, notice: str, at: datetime) -> list[Turn]:
-    """End the unfinished turns of a conversation; the notice goes out once."""
+    """End the unfinished turns of a conversation, and those whose answer comes where it stands.
+
+    On Slack a channel's question is answered in a thread, which is a conversation of its own.
+    """
     rows = connection.execute(
         "UPDATE turns SET state = 'cancelled', cancel = 1, updated_at = ? "
-        "WHERE agent_id = ? AND tenant = ? AND conversation_id = ? "
+        "WHERE agent_id = ? AND tenant = ? AND ? IN (conversation_id, place) "
         "AND state IN ('queued', 'running') RETURNING *",
         (to_text(at), scope.agent_id, scope.tenant, scope.conversation_id),
     ).fetchall()

@@ -296,11 +296,11 @@ def _advance(connection: sqlite3.Connection, step: StepCommit) -> None:
 
 
 def requeue_failed(connection: sqlite3.Connection, scope: Scope, at: datetime) -> str | None:
-    """Queue the speaker's last turn in the conversation anew if it failed; its id."""
+    """Queue the speaker's last turn that is answered there anew if it failed; its id."""
     row = connection.execute(
         "UPDATE turns SET state = 'queued', attempt = 0, steps = 0, error_id = NULL, "
         "updated_at = :at WHERE state = 'failed' AND seq = (SELECT max(seq) "
-        "FROM turns WHERE agent_id = :agent AND conversation_id = :conversation "
+        "FROM turns WHERE agent_id = :agent AND :conversation IN (conversation_id, place) "
         "AND speaker = :speaker) AND EXISTS (SELECT 1 FROM messages AS m "
         "WHERE m.id = turns.id AND m.agent_id = :agent) RETURNING id",
         {

@@ -40,7 +40,8 @@ class Traces:
     def quotes(self, name: str, text: str) -> bool:
         """Whether a quote of this name and text is of them or of an answer to them."""
         cut = text.rstrip("….")
-        return name in self.names or any(cut in said for said in self.texts if cut)
+        is_part = any(cut in said for said in self.texts if cut)
+        return name in self.names or is_part or holds_words(text, self.texts)
 
     @property
     def first(self) -> int:

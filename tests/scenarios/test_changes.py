@@ -187,6 +187,13 @@ class TestDeletions:
         assert texts == ["I do not know."]
         assert SECRET not in "".join(rig.model.requests[-1].messages)
 
+    async def test_a_quote_that_holds_it_among_other_words_goes_too(self, rig, key):
+        await rig.answer(f"I love my {SECRET} so much", key="5")
+        said = f"I love my {SECRET} so much\n\n(your answer:) Hi."
+        await rig.answer("and yours?", quote=Quote(author_name="Ada", text=said))
+        await rig.dispatcher.delete(TENANT, [key])
+        assert await holds(rig, SECRET) == []
+
     async def test_its_edits_go_with_it(self, rig, key):
         await rig.answer("Hello", key="5")
         await rig.dispatcher.edit(TENANT, key, f"Hello {SECRET}")

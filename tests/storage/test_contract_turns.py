@@ -244,6 +244,13 @@ class TestSteps:
         await store.commit_step(step(turn, 1, state="failed", error_id="ab"))
         assert await store.next_turn(direct().agent_id) is None
 
+    async def test_a_question_of_a_channel_ends_where_it_is_answered(self, store):
+        thread = room(thread="thread/1.5")
+        await store.accept(request("plan", scope=room(), place=thread.conversation_id))
+        turn = await store.next_turn(room().agent_id)
+        assert await store.cancel_turns(room(thread="thread/1.6"), "", NOON) == []
+        assert [one.id for one in await store.cancel_turns(thread, "", NOON)] == [turn.id]
+
     async def test_a_cancelled_turn_stores_nothing_more(self, store):
         turn = await begin(store)
         await store.accept(request("waiting"))

@@ -260,3 +260,9 @@ def an_item(event: IncomingEvent, text: str = "hello", nonce: str = "nonce-1") -
         nonce=nonce,
         created_at=NOW,
     )
+
+
+def looks(slack: SlackServer) -> list[dict]:
+    """How Slack was asked whether the bot takes part in a thread."""
+    asked = slack.params("conversations.replies")
+    return [params for params in asked if "include_all_metadata" not in params]

@@ -8,6 +8,7 @@ import pytest
 from bots.places import Places
 from engine.records import Attachment
 from tests.bots.kept_threads import KeptThreads
+from tests.bots.slack.conftest import an_item, looks
 from tests.fixtures.slack_server import APP_TOKEN, BOT_USER, Fault
 
 MENTION = f"<@{BOT_USER}>"
@@ -119,7 +120,22 @@ class TestThreads:
         assert later.scope.conversation_id == f"slack:T1/channel/C1/thread/{said['ts']}"
         assert later.scope.agent_id == "slack:T1/channel/C1"
         assert json.loads(later.address)["thread_ts"] == said["ts"]
-        assert bot.slack.count("conversations.replies") == 0
+        assert later.place == bot.inbox.events[0].place == later.scope.conversation_id
+
+    @pytest.mark.behaviour("how.reply-context", "slack")
+    async def test_a_thread_under_a_question_begins_with_it_and_with_what_was_answered(
+        self, bot, slack
+    ):
+        said = await mention(bot)
+        slack.threads["C1", said["ts"]].append(said)
+        await bot.adapter.send(an_item(bot.inbox.events[0], "Tea at five."), "Tea at five.", 0)
+        await bot.say("and on Sunday?", thread_ts=said["ts"], **ROOM)
+        await bot.say("or Monday?", thread_ts=said["ts"], **ROOM)
+        _, first, second = bot.inbox.events
+        asked = bot.inbox.events[0].text
+        assert first.quote.author_name == "Ada"
+        assert first.quote.text == f"{asked}\n\n(your answer:) Tea at five."
+        assert second.quote is None
 
     async def test_other_peoples_threads_are_left_alone_and_looked_up_once(self, bot, slack):
         for _ in range(2):
@@ -148,7 +164,7 @@ class TestThreads:
     async def test_a_reply_to_the_bots_own_message_needs_no_look(self, bot, slack):
         await bot.say("why?", thread_ts="1699.5", parent_user_id=BOT_USER, **ROOM)
         assert len(bot.inbox.events) == 1
-        assert slack.count("conversations.replies") == 0
+        assert looks(slack) == []
 
     async def test_when_slack_cannot_say_the_event_is_taken_the_second_time(self, bot, slack):
         slack.threads["C1", "1699.5"] = [{"user": BOT_USER}]
@@ -312,7 +328,7 @@ class TestModes:
         await again.say("and then?", thread_ts=said["ts"], **ROOM)
         heard = [*bot.inbox.events, *again.inbox.events]
         assert "and then?" in [event.text for event in heard]
-        assert slack.count("conversations.replies") == 0
+        assert looks(slack) == []
 
 
 class TestRepeats:
