@@ -110,23 +110,42 @@ class Streams:
             return False
         return True
 
+    async def sent(self, item: OutboxItem, number: int) -> str | None:
+        """A part that was posted, when Slack's answer to the post was lost.
+
+        Raises:
+            DeliveryDelayed: Slack cannot be asked now.
+        """
+        payload = mark(item, number)["metadata"]["event_payload"]
+        return next((ref for ref, known in await self._ours(item) if known == payload), None)
+
     async def _lost(self, item: OutboxItem) -> str | None:
         """A stream whose ``ts`` was not noted: ours, later than the question, without our mark."""
+        marks = {None, item.nonce}
+        ours = await self._ours(item)
+        return next((ref for ref, known in ours if known.get("nonce") in marks), None)
+
+    async def _ours(self, item: OutboxItem) -> list[tuple[str, dict[str, Any]]]:
+        """What the bot said where a reply goes, later than the question, each with its mark."""
         address = address_from(item.address)
-        thread = {"channel": address.channel, "ts": address.thread_ts}
-        since = {"oldest": address.message_ts}
-        query = thread | since | {"limit": _LOOKED_AT, "include_all_metadata": "true"}
+        in_thread = {"ts": address.thread_ts} if address.thread_ts else {}
+        since = {"oldest": address.message_ts, "limit": _LOOKED_AT, "include_all_metadata": "true"}
+        method = "conversations.replies" if in_thread else "conversations.history"
         try:
             identity = await self._calls.read("auth.test", {})
-            answer = await self._calls.read("conversations.replies", query)
+            answer = await self._calls.read(
+                method, {"channel": address.channel} | in_thread | since
+            )
         except SlackRefused:
-            return None
-        for message in answer.get("messages") or []:
-            mark = (message.get("metadata") or {}).get("event_payload") or {}
-            ours = message.get("user") == identity.get("user_id") and not message.get("files")
-            if ours and mark.get("nonce") in {None, item.nonce}:
-                return f"{address.channel}/{message['ts']}"
-        return None
+            return []
+        return [
+            (
+                f"{address.channel}/{message['ts']}",
+                (message.get("metadata") or {}).get("event_payload") or {},
+            )
+            for message in answer.get("messages") or []
+            if message.get("user") == identity.get("user_id") and not message.get("files")
+        ]
 
 
 def mark(item: OutboxItem, number: int = 0) -> dict[str, Any]:

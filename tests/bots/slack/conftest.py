@@ -255,7 +255,7 @@ def an_item(event: IncomingEvent, text: str = "hello", nonce: str = "nonce-1") -
         address=event.address,
         text=text,
         kind="answer",
-        state="sending",
+        state="pending",
         attempts=0,
         nonce=nonce,
         created_at=NOW,

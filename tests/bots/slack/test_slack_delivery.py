@@ -51,6 +51,19 @@ class TestSending:
         await bot.adapter.send(an_item(room_event), "hi", 0)
         assert slack.posted[0]["thread_ts"] == json.loads(room_event.address)["message_ts"]
 
+    @pytest.mark.parametrize("in_thread", [False, True])
+    async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(
+        self, bot, slack, event, room_event, in_thread
+    ):
+        item = an_item(room_event if in_thread else event, nonce="n-7")
+        slack.fail("chat.postMessage", Fault(lost=True))
+        with pytest.raises(DeliveryDelayed):
+            await bot.adapter.send(item, "hi", 1)
+        again, [post] = replace(item, state="sending"), slack.posted
+        assert await bot.adapter.send(again, "hi", 1) == f"{post['channel']}/{post['ts']}"
+        await bot.adapter.send(again, "and more", 2)
+        assert [post["markdown_text"] for post in slack.posted] == ["hi", "and more"]
+
     async def test_takes_part_in_the_threads_it_writes_in(self, make_bot, bot, slack, room_event):
         other = make_bot(app_token=APP_TOKEN)
         await bot.adapter.close()
