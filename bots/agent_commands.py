@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bots.adapter import Choice, CommandAnswer, CommandRequest
+from bots.allowance_commands import named_id
 from bots.archives import archive
 from bots.commands import Handler
 from bots.operations import Operations, counts_text, receipt_text
@@ -78,10 +79,10 @@ class AgentCommands:
         return await self._person_agent(request)
 
     async def _person_agent(self, request: CommandRequest) -> str:
-        person = request.arguments.get("person", "").strip()
-        tenant, _, user = person.partition("/")
-        if not user:
-            raise BadRequest(request.say("reset.name_person"))
+        named = named_id(request, request.arguments.get("person", "").strip())
+        if named is None:
+            raise BadRequest(request.say("whom.user"))
+        tenant, user = named
         if tenant != request.scope.tenant and not self._rights.is_operator(request):
             raise NotAllowed(request.say("reset.this_workspace"))
         try:

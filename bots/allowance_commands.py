@@ -10,6 +10,7 @@ from bots.allowances import (
     ACCESS,
     ALLOW,
     DENY,
+    EVERYONE,
     RECALL_DAYS,
     UNLIMITED,
     Allowances,
@@ -24,6 +25,7 @@ from engine.errors import BadRequest, NotAllowed
 from engine.store import Store
 
 _WHO = re.compile(r"(?:<?[@#][!&]?|(?:[^/\s]+/)+)?([\w.-]{1,64})(?:\|[^>]*)?>?")
+_IDS = {"slack": re.compile(r"[A-Z0-9]+"), "discord": re.compile(r"\d+")}
 _KINDS = ("user", "role", "channel")
 _LARGEST = 10**12
 
@@ -132,13 +134,25 @@ def _whom(request: CommandRequest) -> tuple[str, str, str]:
     here = request.origin
     if kind == "channel" and not typed and here and here.room:
         return kind, here.room, here.place
-    named = _WHO.fullmatch(typed)
+    named = named_id(request, typed)
     if named is None:
         raise BadRequest(request.say(f"whom.{kind}"))
-    tenant = typed.partition("/")[0] if "/" in typed else request.scope.tenant
+    tenant, name = named
     if tenant != request.scope.tenant:
         raise BadRequest(request.say("whom.this_workspace"))
-    return kind, named[1], f"{tenant}/{kind}/{named[1]}"
+    return kind, name, f"{tenant}/{kind}/{name}"
+
+
+def named_id(request: CommandRequest, typed: str) -> tuple[str, str] | None:
+    """Tenant and id that a mention, an id or a key means; a name that people see means nobody."""
+    found = _WHO.fullmatch(typed)
+    if found is None:
+        return None
+    tenant = typed.partition("/")[0] if "/" in typed else request.scope.tenant
+    known = _IDS.get(tenant.partition(":")[0])
+    if known is None:
+        return tenant, found[1].casefold()
+    return (tenant, found[1]) if known.fullmatch(found[1]) or found[1] == EVERYONE else None
 
 
 def _one_of(request: CommandRequest, option: str, known: Sequence[str]) -> str | None:

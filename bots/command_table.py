@@ -161,7 +161,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
         summary="Wipe the memory of this room's agent, or of a person's",
         options={
             "target": "room, or user",
-            "person?": "With user: whose, as a key such as slack:T1/U2",
+            "person?": "With user: whose, by mention, id or key such as slack:T1/U2",
             "sure?": "yes: answers the second question",
         },
         completed=("target",),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import get_args
 
 from bots.adapter import CommandRequest
-from bots.own_memory import OwnMemory
+from bots.own_memory import OwnMemory, plain_label
 from bots.routing import ROOM_PRESETS, Learning, Mode, OtherBots, Outsiders
 from engine.cards import CardStore
 from engine.store import Store
@@ -52,7 +52,7 @@ class Suggesting:
             ("memory show", "topic"): self._labels,
             ("memory forget", "item"): self._lines,
             ("memory edit", "item"): self._lines,
-            ("agent block", "label"): self._labels,
+            ("agent block", "label"): self._set_labels,
             ("memory pin", "item"): self._lines,
             ("memory unpin", "item"): self._pinned,
             ("memory undo", "id"): self._changes,
@@ -84,7 +84,11 @@ class Suggesting:
         return ""
 
     async def _labels(self, request: CommandRequest) -> list[str]:
-        return [block.label for block in await self._memory.blocks(request)]
+        return [plain_label(block.label) for block in await self._memory.blocks(request)]
+
+    async def _set_labels(self, request: CommandRequest) -> list[str]:
+        blocks = await self._memory.blocks(request)
+        return [one.label for one in blocks if one.read_only and one.owner is None]
 
     async def _lines(self, request: CommandRequest) -> list[str]:
         return [line.text for line in await self._memory.lines(request) if line.changeable]

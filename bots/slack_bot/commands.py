@@ -33,6 +33,7 @@ from engine.errors import BadRequest, DeliveryError, MembotError
 
 SLASH = "/membot"
 _KEPT = 2_000
+_ID_OPTIONS = {"who", "person"}  # in which a mention means whom, not what they are called
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Commands:
         if typed is None:
             return False
         if self._first(message.source_key):  # twins and repeats do not run it again
-            self._start(self._asker_of(message), self._run_words(message, typed))
+            self._start(self._asker_of(message), self._run_typed(self._asker_of(message), typed))
         return True
 
     def take_slash(self, payload: Mapping[str, Any]) -> None:
@@ -75,8 +76,7 @@ class Commands:
             response_url=payload.get("response_url"),
             trigger=payload.get("trigger_id"),
         )
-        typed = readable(str(payload.get("text") or ""), {})
-        self._start(asker, self._run_typed(asker, typed))
+        self._start(asker, self._run_typed(asker, str(payload.get("text") or "")))
 
     def take_button(self, payload: Mapping[str, Any]) -> None:
         """Carry on with a request that waited for its second step."""
@@ -138,10 +138,6 @@ class Commands:
 
         self._surface.background.start(work, failed)
 
-    async def _run_words(self, message: SlackMessage, typed: str) -> None:
-        names = await self._surface.directory.names(people_in(typed))
-        await self._run_typed(self._asker_of(message), readable(typed, names))
-
     def _asker_of(self, message: SlackMessage) -> Asker:
         return Asker(
             team=message.team,
@@ -159,7 +155,12 @@ class Commands:
         except BadRequest as problem:
             await self._surface.answers.say(asker, problem.sentence)
             return
-        await self._run(asker, parsed.spec.words, parsed.arguments, confirmed=parsed.confirmed)
+        names = await self._surface.directory.names(people_in(typed))
+        arguments = {
+            name: value if name in _ID_OPTIONS else readable(value, names)
+            for name, value in parsed.arguments.items()
+        }
+        await self._run(asker, parsed.spec.words, arguments, confirmed=parsed.confirmed)
 
     async def _press(
         self, asker: Asker, action_id: str, value: Mapping[str, Any], *, confirmed: bool

@@ -6,8 +6,8 @@ from bots.conversation_commands import StatusInfo
 from bots.places import Places
 
 CASES = (
-    ("agent deny user U2", "User U2 is shut out"),
-    ("agent allow user U2", "User U2 is let in."),
+    ("agent deny user 222", "User 222 is shut out"),
+    ("agent allow user 222", "User 222 is let in."),
     ("agent budget person tokens_per_day 5000", "5,000 tokens a day"),
     ("agent retention", "400 days"),
     ("agent usage", "Nothing was used in the last 30 days."),

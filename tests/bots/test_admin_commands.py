@@ -222,7 +222,7 @@ class TestLettingIn:
         rules = office.allowances.places.rules_for(origin)
         assert (rules.mode, rules.outsiders) == ("mention", "learn")
 
-    @pytest.mark.parametrize("who", ["slack:T2/U2", "a b", "*", ""])
+    @pytest.mark.parametrize("who", ["slack:T2/U2", "a b", "*", "", "@bob", "Bob", "#general"])
     async def test_only_somebody_of_this_workspace_can_be_named(self, office, who):
         said = await office.run("agent deny", arguments={"kind": "user", "who": who})
         assert "such as" in said or "this workspace" in said

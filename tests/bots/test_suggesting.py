@@ -54,8 +54,7 @@ class TestSuggestions:
 
     async def test_of_a_topic_are_blocks_the_asker_may_see(self, room):
         labels = await room.suggest(asked("memory show"), "topic", "")
-        assert f"human:{ADA.speaker}" in labels
-        assert f"human:{BOB.speaker}" not in labels
+        assert labels.count("human") == 1  # one's own
 
     async def test_of_admin_commands_are_for_admins(self, room):
         assert await room.suggest(asked("agent reset"), "target", "") == []
@@ -81,7 +80,7 @@ class TestOfAdmins:
         assert await room.suggest(mode, "mode", "") == ["mention", "thread", "listen", "off"]
         assert await room.suggest(mode, "mode", "li") == ["listen"]
         block = replace(asked("agent block"), **admin)
-        assert "persona" in await room.suggest(block, "label", "")
+        assert await room.suggest(block, "label", "") == []  # persona has its own command
 
     async def test_forms_begin_with_what_is_set(self, room, rig, admin):
         blocks = {block.label: block.value for block in (await rig.window(ADA)).blocks}

@@ -7,6 +7,7 @@ import pytest
 from bots.command_table import COMMANDS
 from tests.bots.admin_cases import CASES, real_commands
 from tests.bots.memory_rig import open_memory
+from tests.fixtures.slack_server import BOT_USER
 
 
 @pytest.fixture
@@ -40,3 +41,14 @@ async def test_an_operators_commands_are_answered_to_them_alone(admin_bot, slack
         assert expected in str(answer), typed
         assert answer["response_type"] == "ephemeral"
     assert slack.posted == []
+
+
+@pytest.mark.parametrize("typed", ["agent deny user <@U2|bob>", "agent deny user <@U2>"])
+async def test_a_mention_means_the_person_and_not_their_name(admin_bot, slack, typed):
+    await admin_bot.take(slack.slash(typed, user_id="UADMIN"), "slash_commands")
+    await slack.until(lambda: slack.responses)
+    assert "User U2 is shut out" in str(slack.responses[0])
+    room = {"channel": "C1", "channel_type": "channel", "user": "UADMIN"}
+    await admin_bot.say(f"<@{BOT_USER}> !{typed}", **room)
+    await slack.until(lambda: slack.count("chat.postEphemeral"))
+    assert "User U2 is shut out" in str(slack.params("chat.postEphemeral"))
