@@ -46,8 +46,9 @@ class Outbound:
         return f"{address.channel}/{file.name}"
 
     async def _post(self, item: OutboxItem, part: str, number: int, address: Address) -> str:
-        if item.state == "sending" and (known := await self._streams.sent(item, number)):
-            return known  # an earlier try of which we heard nothing
+        tried = item.attempts or item.state == "sending"  # the latter by a process that was killed
+        if tried and (known := await self._streams.sent(item, number)):
+            return known
         body = {
             "channel": address.channel,
             **_content(without_pings(part), item.choices, address),

@@ -52,14 +52,15 @@ class TestSending:
         assert slack.posted[0]["thread_ts"] == json.loads(room_event.address)["message_ts"]
 
     @pytest.mark.parametrize("in_thread", [False, True])
+    @pytest.mark.parametrize("later", [{"state": "sending"}, {"attempts": 1}])
     async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(
-        self, bot, slack, event, room_event, in_thread
+        self, bot, slack, event, room_event, in_thread, later
     ):
         item = an_item(room_event if in_thread else event, nonce="n-7")
         slack.fail("chat.postMessage", Fault(lost=True))
         with pytest.raises(DeliveryDelayed):
             await bot.adapter.send(item, "hi", 1)
-        again, [post] = replace(item, state="sending"), slack.posted
+        again, [post] = replace(item, **later), slack.posted
         assert await bot.adapter.send(again, "hi", 1) == f"{post['channel']}/{post['ts']}"
         await bot.adapter.send(again, "and more", 2)
         assert [post["markdown_text"] for post in slack.posted] == ["hi", "and more"]
