@@ -37,7 +37,10 @@ class Inbox(Protocol):
         ...
 
     async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
-        """Follow deletions; how many of the messages were remembered."""
+        """Follow deletions; how many of the messages were remembered.
+
+        A key that ends in a slash stands for all that begin with it: a thread that is gone.
+        """
         ...
 
     async def close_place(self, key: str) -> None:

@@ -50,7 +50,10 @@ class Changes:
 
     async def delete(self, tenant: str, source_keys: Sequence[str]) -> list[Message]:
         """Forget messages with all that came of them; those that were known."""
-        found = [await self._store.find_message(tenant, key) for key in source_keys]
+        keys: list[str] = []
+        for key in source_keys:
+            keys += await self._store.keys_below(tenant, key) if key.endswith("/") else [key]
+        found = [await self._store.find_message(tenant, key) for key in keys]
         known = [(item, await self._notice(item, None)) for item in found if item]
         if known:
             await self._store.delete_messages(known, self._now())

@@ -209,7 +209,12 @@ class Dispatcher:
         return message is not None
 
     async def delete(self, tenant: str, source_keys: Sequence[str]) -> int:
-        """Follow deletions on the platform, without a turn; how many messages were known."""
+        """Follow deletions on the platform, without a turn; how many messages were known.
+
+        Args:
+            tenant: Where they were said.
+            source_keys: Of messages; one that ends in a slash stands for all that begin with it.
+        """
         deleted = await self._changes.delete(tenant, source_keys)
         for running in filter(None, map(self._running_with, deleted)):
             running.cancel()  # what is left of its turn, if anything, is taken again

@@ -351,6 +351,10 @@ class ChangeStore(Protocol):
         """What a person said, by its platform's key, or None when it is not remembered."""
         ...
 
+    async def keys_below(self, tenant: str, beginning: str) -> list[str]:
+        """Keys of what people said in a thread, by the beginning of its keys, with a slash."""
+        ...
+
     async def edit_message(self, message: Message, text: str, notice: Message) -> bool:
         """Give a message another text, append the notice to its queue; whether it had another.
 

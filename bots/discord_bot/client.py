@@ -159,7 +159,15 @@ class MembotClient(discord.Client):
         """Follow a moderator's deletion of many."""
         await self._deleted(payload.guild_id, payload.channel_id, sorted(payload.message_ids))
 
-    async def _deleted(self, guild: int | None, channel: int, messages: Sequence[int]) -> None:
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """A thread or forum post is gone, with all that was said in it."""
+        guild = self.get_guild(payload.guild_id)
+        if guild is None or guild.get_channel(payload.parent_id) is not None:
+            await self._deleted(payload.guild_id, payload.thread_id, [""])
+
+    async def _deleted(
+        self, guild: int | None, channel: int, messages: Sequence[int | str]
+    ) -> None:
         async with self._in_order.setdefault(channel, asyncio.Lock()):
             keys = [source_key(channel, message) for message in messages]
             await self._inbox.delete(tenant_of(guild), keys)

@@ -74,7 +74,7 @@ def tenant_of(guild_id: int | None) -> str:
     return f"discord:{EVERY_GUILD if guild_id is None else guild_id}"
 
 
-def source_key(channel_id: int, message_id: int) -> str:
+def source_key(channel_id: int, message_id: int | str) -> str:
     """Key of a message, by which it is found again when it is edited or deleted."""
     return f"discord:{channel_id}/{message_id}"
 

@@ -10,7 +10,7 @@ from storage.sqlite import accounts, messages
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.unlearning import Traces, column, unlearn
 
-__all__ = ["delete", "edit", "find"]
+__all__ = ["delete", "edit", "find", "keys_below"]
 
 _EDITED = "message_edited"
 
@@ -34,6 +34,16 @@ def find(connection: sqlite3.Connection, tenant: str, source_key: str) -> Messag
         audience="private" if personal else "room",
     )
     return messages.from_row(row, scope)
+
+
+def keys_below(connection: sqlite3.Connection, tenant: str, beginning: str) -> list[str]:
+    """Keys of what people of a tenant said, by the beginning of the keys, with a slash."""
+    return column(
+        connection,
+        "SELECT DISTINCT source_key FROM messages WHERE source_key > :key AND source_key < :end "
+        "AND tenant = :tenant AND instr(substr(source_key, length(:key) + 1), '/') = 0",
+        {"key": beginning, "end": f"{beginning[:-1]}0", "tenant": tenant},
+    )
 
 
 def edit(

@@ -32,6 +32,10 @@ class Changing:
         """What a person said, by its platform's key, or None when it is not remembered."""
         return await self._database.read(lambda c: changes.find(c, tenant, source_key))
 
+    async def keys_below(self, tenant: str, beginning: str) -> list[str]:
+        """Keys of what people said in a thread, by the beginning of its keys, with a slash."""
+        return await self._database.read(lambda c: changes.keys_below(c, tenant, beginning))
+
     async def edit_message(self, message: Message, text: str, notice: Message) -> bool:
         """Give a message another text and tell its queue; whether it had another."""
         changed = await self._database.write(

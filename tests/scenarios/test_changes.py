@@ -226,6 +226,15 @@ class TestDeletions:
         assert await rig.dispatcher.delete(TENANT, keys) == 3
         assert await holds(rig, SECRET) == []
 
+    async def test_a_thread_goes_with_all_that_was_said_in_it(self, rig):
+        for number in (1, 2):
+            await rig.answer(f"{SECRET} number {number}", key=f"9/{number}")
+        await rig.answer("elsewhere", key="90/1")
+        assert await rig.dispatcher.delete("console:elsewhere", [event(key="9/").source_key]) == 0
+        assert await rig.dispatcher.delete(TENANT, [event(key="9/").source_key]) == 2
+        assert await holds(rig, SECRET) == []
+        assert await found(rig, "elsewhere") != []
+
 
 class TestWhileItIsWorkedOn:
     """What changes before the model has answered is what it answers."""

@@ -18,6 +18,7 @@ ALLOWED = {
     ("forgetting.py", None): "a person speaks to many agents",
     ("unlearning.py", None): "a person speaks to many agents",
     ("changes.py", "find"): "a platform names a message by its own key, within its tenant",
+    ("changes.py", "keys_below"): "the same of a thread that is gone; nothing is read but keys",
     ("changes.py", "_traces"): "what has the key of a message, and the turns of that",
     ("archive_in.py", "_free_id"): "ids are unique over all agents; nothing is read but that",
     ("messages.py", "_move_to_end:sqlite_sequence"): "the next number of the table, not a message",

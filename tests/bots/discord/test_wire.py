@@ -262,6 +262,17 @@ class TestPlaces:
         await inbox.has(1)
         assert json.loads(inbox.events[0].address) == {"channel": "500", "message": "500"}
 
+    @pytest.mark.behaviour("change.delete", "discord")
+    async def test_a_thread_that_is_deleted_takes_all_that_was_said_in_it(
+        self, server, adapter, inbox
+    ):
+        gone = {"id": "500", "guild_id": GUILD_ID, "type": 11}
+        for parent in ("999", CHANNEL_ID):  # the first went with its channel, which is closed
+            await server.dispatch("THREAD_DELETE", gone | {"parent_id": parent})
+        await server.say_directly("and then?")
+        await inbox.has(1)
+        assert inbox.changes == [(f"discord:{GUILD_ID}", "discord:500/", None)]
+
     async def test_messages_of_a_channel_keep_their_order(self, server, inbox):
         server.application_flags = CONTENT_GRANTED
         adapter = pointed_at(server, inbox)
