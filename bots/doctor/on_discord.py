@@ -50,6 +50,8 @@ async def discord_checks(settings: Settings) -> list[Check]:
 async def _checks(client: "discord.Client", settings: Settings) -> list[Check]:
     guilds = [guild async for guild in client.fetch_guilds(limit=_GUILDS)]
     where = f"in {len(guilds)} server{'s' * (len(guilds) != 1)}"
+    if len(guilds) == _GUILDS:
+        where += ", which are looked at, and perhaps in more"
     return [
         Check(name="discord", state="ok", detail=f"logged in as {client.user}, {where}"),
         await _intents(client, settings),

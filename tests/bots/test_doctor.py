@@ -193,6 +193,11 @@ class TestDiscord:
         monkeypatch.setenv("DISCORD_TOKEN", "token")
         return discord
 
+    async def test_more_servers_than_it_looks_at_are_said_so(self, bot, monkeypatch):
+        assert (await check("discord")).detail.endswith("in 1 server")
+        monkeypatch.setattr("bots.doctor.on_discord._GUILDS", 1)
+        assert (await check("discord")).detail.endswith("and perhaps in more")
+
     async def test_nothing_but_the_needed_permissions_scores_100(self, bot):
         assert NEEDED.value == discord_server.NEEDED
         found = await check("discord server Tea house")
