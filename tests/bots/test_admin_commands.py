@@ -225,7 +225,7 @@ class TestLettingIn:
     @pytest.mark.parametrize("who", ["slack:T2/U2", "a b", "*", "", "@bob", "Bob", "#general"])
     async def test_only_somebody_of_this_workspace_can_be_named(self, office, who):
         said = await office.run("agent deny", arguments={"kind": "user", "who": who})
-        assert "such as" in said or "this workspace" in said
+        assert "such as" in said or "this server or workspace" in said
         assert await office.store.place_settings() == []
 
     async def test_who_is_shut_out_still_has_their_own_data_in_hand(self, office):

@@ -214,7 +214,7 @@ class TestRights:
             confirmed=True,
             arguments={"target": "user", "person": "slack:T2/U2"},
         )
-        assert "this workspace" in answer.text
+        assert "this server or workspace" in answer.text
         assert (await desk.memory.store.counts(theirs)).messages > 0
 
     async def test_an_admin_of_a_server_does_not_reach_direct_messages(self, desk):
