@@ -31,7 +31,16 @@ def _place_pattern(pattern: str) -> str:
 
 Place = Annotated[str, AfterValidator(_place_pattern)]
 Places = list[Place]
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+def _clock(text: str) -> str:
+    if not _CLOCK.fullmatch(text):
+        raise ValueError("a time of day looks like 22:00")
+    return text
+
+
+Clock = Annotated[str, AfterValidator(_clock)]
 
 
 def zone_name(name: str) -> str:

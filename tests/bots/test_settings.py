@@ -177,6 +177,7 @@ class TestConfigFile:
         (elsewhere / "membot.toml").write_text(f"[quiet_hours]\n{line}\n")
         (sentence,) = problems()
         assert f"quiet_hours.{line.split()[0]}" in sentence
+        assert " looks like 22:00" in sentence or " IANA name such as " in sentence
 
     def test_shares_must_rise(self, elsewhere):
         (elsewhere / "membot.toml").write_text("[memory]\nwarn = 0.9\nprepare = 0.8\n")

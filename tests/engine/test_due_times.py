@@ -43,6 +43,14 @@ class TestOnce:
         with pytest.raises(ModelMistake, match="2026-11-21 18:30, or cron text such as 30 18"):
             planned(text, BERLIN, NOW)
 
+    def test_a_time_beyond_the_calendar_elsewhere_is_none(self):
+        with pytest.raises(ModelMistake, match="must be a time such as"):
+            planned("9999-12-31 23:59", ZoneInfo("America/Los_Angeles"), NOW)
+
+    def test_a_time_that_a_clock_change_skips_is_told_as_the_clock_will_show_it(self):
+        _, at = planned("2027-03-28 02:30", BERLIN, NOW)
+        assert shown_time(at, BERLIN) == "Sun 2027-03-28 03:30 (Europe/Berlin)"
+
 
 class TestOften:
     def test_cron_text_counts_in_the_persons_zone(self):
