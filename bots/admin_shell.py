@@ -32,10 +32,10 @@ def agent(
     """
     from bots.adapter import CommandRequest
     from bots.command_table import COMMANDS
-    from bots.operations import OPERATOR
     from bots.printing import print_lines
     from bots.shell import with_store
     from bots.typed_commands import parse
+    from engine.documents import OPERATOR
     from engine.places import agent_scope
 
     if not _PLACE.fullmatch(at):

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from ulid import ULID
 
-from bots.operations import OPERATOR, Operations, plain_key
+from bots.operations import Operations, plain_key
 from engine.config import CHARS_PER_TOKEN, EngineConfig
-from engine.documents import announcement, announcement_of_many
+from engine.documents import OPERATOR, announcement, announcement_of_many
 from engine.errors import BadRequest, DocumentRefused, StaleDocument, UnknownAgent
 from engine.events import alert_payload
 from engine.loading import Loaded, Loader, NewFile, files_under, read_bytes

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bots.bundles import archives_in, write_bundle
 from bots.texts import SOURCE, named, text
 from engine.core_memory import line_sources
+from engine.documents import OPERATOR
 from engine.errors import BadRequest, UnknownAgent
 from engine.knowledge import KnowledgeSource, readable_owners
 from engine.oversight import AgentOverview, AuditRow, Receipt, UsageRow
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 # Shows people how far something is: what it is called, and its steps as (done, total).
 Show = Callable[[str, AsyncIterator[tuple[int, int]]], Awaitable[int]]
 
-OPERATOR = "operator"
 _CHARS_PER_TOKEN = 4
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from engine.events import whole_characters
 from engine.records import Document
 
+OPERATOR = "operator"  # author of what did not come in a chat
 PIECE_CHARS = 1200  # about 300 tokens of English
 HEADING_CHARS = 120
 _OUTLINE_CHARS = 1500

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.config import DocumentConfig
+from engine.documents import OPERATOR
 from engine.errors import DocumentRefused, StaleDocument
 from engine.knowledge import KnowledgeSource, owner_scope
 from engine.loading import Loader, NewFile, files_under, read_bytes
@@ -16,7 +17,6 @@ from engine.store import DocumentStore
 
 log = logging.getLogger(__name__)
 
-_AUTHOR = "operator"
 _ABANDONED = timedelta(hours=1)  # no file takes this long; whoever loaded it has died
 
 Seen = tuple[int, int]
@@ -76,7 +76,7 @@ class KnowledgeReader:
     async def _read(self, scope: Scope, name: str, path: Path) -> None:
         try:
             data = await read_bytes(path, name, self._config)
-            await self._loader.load(scope, NewFile(name=name, data=data, author=_AUTHOR))
+            await self._loader.load(scope, NewFile(name=name, data=data, author=OPERATOR))
         except (DocumentRefused, StaleDocument) as problem:
             log.warning("knowledge was not read: %s", problem.sentence)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ulid import ULID
 
 from engine.config import DocumentConfig
-from engine.documents import Piece, size_text, title
+from engine.documents import OPERATOR, Piece, size_text, title
 from engine.errors import DocumentRefused, StaleDocument
 from engine.events import whole_characters
 from engine.parsing.child import parse
@@ -19,6 +19,7 @@ from engine.records import Document, Passage, Scope
 from engine.store import DocumentStore
 
 _PIECES_AT_ONCE = 100
+_TAKEN = "{name} is the name of a document of the operator's; please send yours under another."
 Progress = Callable[[int, int], None]
 
 
@@ -84,6 +85,8 @@ class Loader:
         for known in await self._store.documents(scope):
             if known.name == file.name and known.sha256 == sha256:
                 return Loaded(document=known, changed=False)
+            if known.name == file.name and known.author == OPERATOR != file.author:
+                raise DocumentRefused(_TAKEN.format(name=file.name))
         document = Document(
             id=str(ULID.from_datetime(self._now())),
             name=file.name,

@@ -171,7 +171,7 @@ class Uploads:
                 loaded = await self._load(upload)
         except PersonError as refusal:
             await self._finish(upload, refusal.sentence)
-        except (DeliveryDelayed, StaleDocument):
+        except (DeliveryDelayed, StaleDocument, OSError):  # the last: no process to be had
             await asyncio.sleep(self._pause_seconds * 4 ** (upload.attempt - 1))
         else:
             await self._tell(upload, loaded)

@@ -14,7 +14,7 @@ from typing import Any
 from engine.config import DocumentConfig
 from engine.documents import Piece
 from engine.errors import DocumentRefused
-from engine.parsing.worker import too_large
+from engine.parsing.formats import too_large
 
 _SOURCE = Path(__file__).parents[2]
 _LINE_BYTES = 1 << 20

@@ -45,6 +45,11 @@ class Reading:
     progress: Callable[[int, int], None]
 
 
+def too_large(name: str, memory_mb: int) -> str:
+    """The sentence for a file that there is not enough memory for."""
+    return f"{name} needs more than {memory_mb} MB to read, the limit."
+
+
 def sections(reading: Reading) -> Iterator[Section]:
     """The sections of a file, in order.
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from engine.documents import Piece, Section, pieces
-from engine.parsing.formats import Reading, RefusedError, sections
+from engine.parsing.formats import Reading, RefusedError, sections, too_large
 
 _MEGABYTE = 1_000_000
 MOST_CHARS = 20_000_000
@@ -45,11 +45,6 @@ def answers(reading: Reading, memory_mb: int) -> Iterator[dict[str, Any]]:
         yield {"refused": "{name} is damaged or not what its name says, so I could not read it."}
     else:
         yield {"done": True}
-
-
-def too_large(name: str, memory_mb: int) -> str:
-    """The sentence for a file that there is not enough memory for."""
-    return f"{name} needs more than {memory_mb} MB to read, the limit."
 
 
 def _bounded(found: Iterator[Section]) -> Iterator[Section]:

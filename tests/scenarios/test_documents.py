@@ -6,8 +6,10 @@ import json
 import pytest
 
 from engine.config import DocumentConfig
+from engine.documents import OPERATOR
 from engine.errors import BadRequest, DeliveryDelayed
-from engine.records import Attachment
+from engine.loading import Loader, NewFile
+from engine.records import ArchivalSearch, Attachment
 from engine.testing import call
 from engine.uploads import Uploads
 from tests.bots.memory_rig import until
@@ -168,6 +170,32 @@ class TestAFileThatCannotBeRead:
         assert notice.startswith(sentence)
         assert len(rig.model.requests) == 1
         assert await rig.store.agents_with_uploads() == []
+
+    async def test_with_the_name_of_one_of_the_operators_does_not_take_its_place(self, rig, desk):
+        loader = Loader(rig.store, DocumentConfig(), rig.clock)
+        await loader.load(dm_scope(), NewFile(name="rules.md", data=b"25 days", author=OPERATOR))
+        rig.script(call("send_message", message="Hm"))
+        await desk.send(desk.shelf.keep("rules.md", b"99 days"))
+        await desk.read()
+        assert any(
+            "the name of a document of the operator's" in text for _, text in await desk.told()
+        )
+        found = await rig.store.search_archival(dm_scope(), ArchivalSearch(query="days"))
+        assert [hit.text for hit in found.hits] == ["25 days"]
+
+    async def test_that_no_process_can_be_started_for_is_read_later(self, rig, desk, monkeypatch):
+        start, failures = asyncio.create_subprocess_exec, [OSError()]
+
+        async def starting(*arguments, **how):
+            if failures:
+                raise failures.pop()
+            return await start(*arguments, **how)
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", starting)
+        rig.script(*[call("send_message", message="Hm")] * 2)
+        await desk.send(desk.shelf.keep("a.txt", b"zebra"))
+        await desk.read()
+        assert events_of(rig, "file_upload")
 
     async def test_too_large_by_its_own_account_is_not_even_fetched(self, rig, desk):
         desk.open(max_bytes=2000)
