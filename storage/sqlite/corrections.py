@@ -14,7 +14,7 @@ from storage.sqlite import accounts, blocks, messages, passages
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import from_text, to_text
 
-__all__ = ["authors", "changes", "correct", "exchanges_with", "passages_with", "undo"]
+__all__ = ["authors", "changes", "correct", "exchanges_with", "passages_with", "revise", "undo"]
 
 _UNDO = "memory undo"
 _MOST_FOUND = 100
@@ -62,15 +62,34 @@ def correct(
     accounts.ensure_conversation(connection, scope, "", "", to_text(at))
     versions = blocks.apply(connection, scope, correction.blocks, turn_id=None, at=at)
     added = passages.add(connection, indexes, scope, correction.passages, None)
-    ended = [
-        found.seq
-        for one in correction.revisions
-        if (found := passages.current(connection, scope, one.passage_id))
-    ]
+    ended = _current(connection, scope, correction.revisions)
     passages.supersede(connection, indexes, scope, correction.revisions, at)
     accounts.refresh_shown_counts(connection, scope.agent_id)
     rows = _Rows(versions=versions, added=added, ended=ended)
     return _record(connection, scope, (correction.actor, correction.action, ""), rows, at)
+
+
+def revise(
+    connection: sqlite3.Connection,
+    indexes: Indexes,
+    scope: Scope,
+    revisions: Sequence[Revision],
+    at: datetime,
+) -> None:
+    """End passages as a model says; a deletion is a change of its own, an update is its note's."""
+    deleted = _current(connection, scope, (one for one in revisions if one.successor is None))
+    passages.supersede(connection, indexes, scope, revisions, at)
+    if deleted:
+        act = (scope.speaker or "", "archival_memory_delete", "")
+        _record(connection, scope, act, _Rows(ended=deleted), at)
+
+
+def _current(
+    connection: sqlite3.Connection, scope: Scope, revisions: Iterable[Revision]
+) -> list[int]:
+    """The numbers of passages that are about to end."""
+    found = (passages.current(connection, scope, one.passage_id) for one in revisions)
+    return [passage.seq for passage in found if passage]
 
 
 def _record(
@@ -170,7 +189,7 @@ def _command(
     return Change(
         id=f"c{row['id']}",
         at=from_text(row["at"]),
-        author=row["actor"],
+        author=row["actor"] or None,
         operation=row["action"],
         pieces=(
             *map(_block_piece, written),

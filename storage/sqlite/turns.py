@@ -13,6 +13,7 @@ from storage.sqlite import (
     accounts,
     blocks,
     closing,
+    corrections,
     ledger,
     messages,
     outbox,
@@ -206,7 +207,7 @@ def commit_step(connection: sqlite3.Connection, indexes: Indexes, step: StepComm
     _advance(connection, step)
     messages.add(connection, indexes, step.messages, wishes.keeping_of_turn(connection, turn))
     passages.add(connection, indexes, scope, step.passages, turn.id)
-    passages.supersede(connection, indexes, scope, step.revisions, step.at)
+    corrections.revise(connection, indexes, scope, step.revisions, step.at)
     if step.blocks:
         blocks.apply(connection, scope, step.blocks, turn_id=turn.id, at=step.at)
         accounts.refresh_shown_counts(connection, scope.agent_id)

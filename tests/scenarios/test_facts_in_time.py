@@ -53,6 +53,17 @@ class TestFactsInTime:
         page = await rig.store.search_archival(dm_scope(), ArchivalSearch(query="party"))
         assert page.hits == ()
 
+    async def test_what_was_let_go_is_in_the_history_and_can_be_taken_back(self, rig):
+        old = await stored(rig)
+        rig.clock.advance(60)
+        await tried(rig, "archival_memory_delete", passage_id=old)
+        newest, *_ = await rig.store.changes(dm_scope(), 10)
+        assert (newest.author, newest.operation) == ("console:local/ada", "archival_memory_delete")
+        assert [piece.removed for piece in newest.pieces] == [["The party is on Monday."]]
+        at = rig.clock.advance(60)
+        assert await rig.store.undo(dm_scope(), newest.id, actor="console:local/ada", at=at)
+        assert (await only_hit(rig)).id == old
+
     async def test_a_search_of_the_past_marks_what_was_superseded(self, rig):
         old = await stored(rig)
         await tried(rig, "archival_memory_update", passage_id=old, content="Party: Friday.")
