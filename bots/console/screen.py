@@ -74,18 +74,20 @@ def with_file(part: str, file: AnswerFile | None) -> str:
     return f"{part}\n\n{file.name}:\n{marks}\n{text.rstrip()}\n{marks}"
 
 
-def write_line(text: str) -> None:
-    """One line, or several, to standard output at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
 class PlainScreen:
-    """For pipes: replies as they are."""
+    """For pipes: replies as they are, on what is standard output when it is made."""
+
+    def __init__(self) -> None:
+        self._out = sys.stdout
+
+    def _write(self, text: str) -> None:
+        """One line, or several, at once."""
+        self._out.write(f"{text}\n")
+        self._out.flush()
 
     async def reply(self, item: OutboxItem, part: str) -> None:
         """Show a part of a reply."""
-        write_line(with_file(part, item.file))
+        self._write(with_file(part, item.file))
 
     def expect(self, turn_id: str, speaker: str, agent_id: str) -> None:
         """Nothing to prepare."""
@@ -95,7 +97,7 @@ class PlainScreen:
 
     def command_answer(self, command: str, speaker: str, text: str) -> None:
         """Answers of commands are replies."""
-        write_line(text)
+        self._write(text)
 
     def refused(self, speaker: str, sentence: str) -> None:
         """A notice."""
@@ -120,6 +122,7 @@ class JsonScreen(PlainScreen):
     """For scripts: one object a line of input, and one for each reply of an earlier process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._expected: dict[str, tuple[asyncio.Future[TurnResult], dict[str, Any]]] = {}
 
     def expect(self, turn_id: str, speaker: str, agent_id: str) -> None:
@@ -153,12 +156,12 @@ class JsonScreen(PlainScreen):
     def command_answer(self, command: str, speaker: str, text: str) -> None:
         """An object with the command's name."""
         answer = {"user": speaker, "reply": text, "turn_id": None, "steps": 0, "agent_id": None}
-        write_line(json.dumps({**answer, "command": command}, ensure_ascii=False))
+        self._write(json.dumps({**answer, "command": command}, ensure_ascii=False))
 
     def refused(self, speaker: str, sentence: str) -> None:
         """An object without a reply that says why."""
         answer = {"user": speaker, "reply": "", "turn_id": None, "steps": 0, "agent_id": None}
-        write_line(json.dumps({**answer, "error": sentence}, ensure_ascii=False))
+        self._write(json.dumps({**answer, "error": sentence}, ensure_ascii=False))
 
     def _show(
         self,
@@ -179,7 +182,7 @@ class JsonScreen(PlainScreen):
         }
         if files:
             answer["files"] = [{"name": one.name, "content": one.text} for one in files]
-        write_line(json.dumps(answer, ensure_ascii=False))
+        self._write(json.dumps(answer, ensure_ascii=False))
 
 
 class RichScreen:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from contextlib import nullcontext
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,13 +47,14 @@ async def run_chat(settings: Settings, options: ChatOptions) -> int:
         interactive=interactive,
         locale=options.locale,
     )
-    engine = await open_engine(settings.for_terminal(interactive=interactive))
-    try:
-        with restored_terminal() if interactive else nullcontext():
+    # In a pipe there are replies only, also where a tool prints.
+    with restored_terminal() if interactive else redirect_stdout(sys.stderr):
+        engine = await open_engine(settings.for_terminal(interactive=interactive))
+        try:
             _welcome(screen, engine, setting)
             return await _converse(engine, screen, setting)
-    finally:
-        await engine.stop()
+        finally:
+            await engine.stop()
 
 
 def _screen(options: ChatOptions, *, interactive: bool) -> Screen:

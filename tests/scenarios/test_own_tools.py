@@ -175,6 +175,14 @@ class TestAsAProcess:
             )
         assert answered.out.strip() == "It shows [6]."
 
+    async def test_a_tool_that_prints_does_not_break_into_the_replies(self, tmp_path):
+        (tmp_path / "my_dice.py").write_text(MODULE.replace("return", "print('noise'); return"))
+        (tmp_path / "membot.toml").write_text('[tools]\nmodules = ["my_dice"]\n')
+        async with ModelServer() as server:
+            server.respond = _rolls_then_tells
+            ended = await membot(tmp_path, "chat", text="Roll!\n", OPENAI_BASE_URL=server.url)
+        assert (ended.out.strip(), "noise" in ended.err) == ("It shows [6].", True)
+
     async def test_a_tool_that_hangs_does_not_hold_up_the_end(self, tmp_path):
         text = '__all__ = ["roll_dice"]\n\ndef roll_dice(sides: int) -> int:\n    "Roll."\n'
         (tmp_path / "my_dice.py").write_text(text + "    import time; time.sleep(1000)\n")
