@@ -173,7 +173,7 @@ class CorrectingCommands:
         found = await self._find(request, notes=notes, pinned=pinned)
         candidates: list[Line | Passage] = [*found.lines, *found.notes]
         if not candidates:
-            raise BadRequest(request.say("found.nothing"))
+            raise BadRequest(request.say("found.nothing" if notes else "pin.no_line"))
         if len(candidates) == 1:
             return candidates[0]
         return CommandAnswer(

@@ -82,11 +82,11 @@ class TestUsage:
         assert (await office.run("agent usage")).splitlines() == [
             "Used in the last 30 days:",
             (
-                "- m-1, turn: 1 calls, 1,000,000 tokens in (500,000 cached), 250,000 out, "
+                "- m-1, turn: calls: 1, tokens: 1,000,000 in (500,000 cached), 250,000 out, "
                 "cost 2.5000"
             ),
-            "- m-2, memory: 1 calls, 7 tokens in (0 cached), 0 out",
-            ("- in all: 2 calls, 1,000,007 tokens in (500,000 cached), 250,000 out, cost 2.5000"),
+            "- m-2, memory: calls: 1, tokens: 7 in (0 cached), 0 out",
+            ("- in all: calls: 2, tokens: 1,000,007 in (500,000 cached), 250,000 out, cost 2.5000"),
         ]
 
     async def test_of_another_workspace_is_the_operators_alone(self, office):

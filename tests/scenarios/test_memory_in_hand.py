@@ -185,7 +185,7 @@ class TestForget:
     async def test_nothing_that_matches_is_one_sentence(self, hands):
         await hands.rig.answer()
         answer = await hands.give("memory forget", item="opera")
-        assert "Nothing here" in answer.text
+        assert "you may change holds these words" in answer.text
         assert answer.confirm is None
 
 
@@ -227,7 +227,7 @@ class TestRooms:
         await self.talk(hands)
         for command in ("memory forget", "memory edit", "memory pin"):
             answer = await hands.give(command, ADA, item="Sings.", text="x", confirmed=True)
-            assert "Nothing here" in answer.text
+            assert "you may change holds these words" in answer.text
         texts = [
             (await hands.give("memory history", ADA)).text,
             (await hands.give("memory restore", ADA, time="2099-01-01")).text,
@@ -238,7 +238,7 @@ class TestRooms:
     async def test_shared_lines_are_changed_by_who_brought_them_and_by_admins(self, hands):
         await self.talk(hands)
         answer = await hands.give("memory edit", GRACE, item="Monday", text="x")
-        assert "Nothing here" in answer.text
+        assert "you may change holds these words" in answer.text
         assert "no such change" in (await hands.give("memory undo", GRACE, id="b99")).text
         await hands.give("memory edit", ADA, item="Monday", text="Meetings are on Tuesday.")
         await hands.give("memory edit", GRACE, item="Tuesday", text="None.", admin=True)
@@ -248,7 +248,7 @@ class TestRooms:
         await hands.give("memory remember", ADA, text="The key hangs by the door.")
         for command in ("memory edit", "memory forget"):
             answer = await hands.give(command, GRACE, item="key", text="Gone.", confirmed=True)
-            assert "Nothing here" in answer.text
+            assert "you may change holds these words" in answer.text
         answer = await hands.give("memory edit", GRACE, item="key", text="Gone.", admin=True)
         assert "It says now: Gone." in answer.text
 
