@@ -3,16 +3,18 @@
 An adapter converts in, hands over, converts out. It decides nothing about memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from bots.places import Places
 from bots.routing import Origin
 from bots.texts import text
 from engine.answer_files import AnswerFile as AnswerFile  # noqa: PLC0414 - likewise
 from engine.choices import Choice as Choice  # noqa: PLC0414 - a part of every answer
 from engine.delivery import Delivery
+from engine.place_settings import ThreadStore
 from engine.records import Attachment, IncomingEvent, Scope
 from engine.store import Acceptance
 
@@ -166,6 +168,27 @@ class CommandSpec:
     menu: str = ""
     completed: tuple[str, ...] = ()
     form: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterPorts:
+    """What the adapter of a platform is given.
+
+    Attributes:
+        inbox: Where messages go.
+        commands: Who carries out commands.
+        command_table: What commands there are.
+        now: The time, aware.
+        places: What is set for each place.
+        threads: Where the bot takes part.
+    """
+
+    inbox: Inbox
+    commands: CommandRunner
+    command_table: Sequence[CommandSpec]
+    now: Callable[[], datetime]
+    places: Places
+    threads: ThreadStore
 
 
 class Adapter(Delivery, Protocol):

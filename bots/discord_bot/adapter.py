@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from functools import partial
 
 import aiohttp
@@ -13,7 +12,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
 
-from bots.adapter import CommandRunner, CommandSpec, Inbox
+from bots.adapter import AdapterPorts
 from bots.discord_bot import previews, progress
 from bots.discord_bot.activity import TypingSigns, mark_waiting
 from bots.discord_bot.attachments import fetch_attachment
@@ -21,11 +20,9 @@ from bots.discord_bot.client import MembotClient
 from bots.discord_bot.outbound import channel_of, question_of, send_part
 from bots.discord_bot.render import reply_parts
 from bots.discord_bot.threads import EngagedThreads
-from bots.places import Places
 from bots.waiting_marks import WaitingMarks
 from engine.delivery import Activity
 from engine.errors import BadSettings, DeliveryDelayed
-from engine.place_settings import ThreadStore
 from engine.progress import Work
 from engine.records import Attachment, OutboxItem, Turn
 
@@ -43,12 +40,7 @@ class DiscordAdapter:
 
     Args:
         token: Bot token.
-        inbox: Where messages go.
-        commands: Who carries out commands.
-        command_table: From which the slash commands are made.
-        now: The time, aware.
-        places: What is set for each place.
-        threads: Where the bot takes part.
+        ports: What surrounds it.
         api_base_url: Another REST base, e.g. ``http://127.0.0.1:8001/api/v10``.
         gateway_url: Another gateway, e.g. ``ws://127.0.0.1:8001/gw``.
     """
@@ -57,31 +49,24 @@ class DiscordAdapter:
     files_apart = False
     preview_pace = previews.PACE
 
-    def __init__(  # noqa: PLR0913 - each is a thing of its own
+    def __init__(
         self,
         token: str,
-        inbox: Inbox,
-        commands: CommandRunner,
-        command_table: Sequence[CommandSpec],
-        now: Callable[[], datetime],
+        ports: AdapterPorts,
         *,
-        places: Places,
-        threads: ThreadStore,
         api_base_url: str | None = None,
         gateway_url: str | None = None,
     ) -> None:
         self._token = token
-        self._inbox = inbox
-        self._commands = commands
-        self._command_table = command_table
-        self._now = now
-        self._places = places
+        self._ports = ports
         self._api_base_url = api_base_url
         self._gateway_url = gateway_url
-        self._threads = EngagedThreads(threads, now)
+        self._threads = EngagedThreads(ports.threads, ports.now)
         self._typing = TypingSigns(self._logged_in)
         mark = partial(mark_waiting, self._logged_in)
-        self._waiting = WaitingMarks(partial(mark, shown=True), partial(mark, shown=False), now)
+        self._waiting = WaitingMarks(
+            partial(mark, shown=True), partial(mark, shown=False), ports.now
+        )
         self._client: MembotClient | None = None
         self._closing = False
 
@@ -119,14 +104,7 @@ class DiscordAdapter:
     def new_client(self) -> MembotClient:
         """A client for one connection, with its commands; discord.py's cannot be used twice."""
         synced = self._client is not None and self._client.synced
-        client = MembotClient(
-            self._inbox,
-            self._threads,
-            self._places,
-            self._typing.heard,
-            synced=synced,
-        )
-        client.offer(self._command_table, self._commands, self._now)
+        client = MembotClient(self._ports, self._threads, self._typing.heard, synced=synced)
         self._client = client
         return client
 

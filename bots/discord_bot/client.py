@@ -5,14 +5,13 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import aiohttp
 import discord
 
-from bots.adapter import CommandRunner, CommandSpec, Inbox
+from bots.adapter import AdapterPorts
 from bots.discord_bot.commands import CommandMenu, Summaries
 from bots.discord_bot.desk import CommandDesk
 from bots.discord_bot.inbound import (
@@ -28,7 +27,6 @@ from bots.discord_bot.inbound import (
 from bots.discord_bot.limits import paced_requests
 from bots.discord_bot.threads import EngagedThreads, opened_thread
 from bots.discord_bot.words import TypedWords
-from bots.places import Places
 from bots.routing import Hearing
 from bots.typed_commands import words_of
 from engine import notices
@@ -52,9 +50,8 @@ class MembotClient(discord.Client):
 
     def __init__(
         self,
-        inbox: Inbox,
+        ports: AdapterPorts,
         threads: EngagedThreads,
-        places: Places,
         heard: Callable[[int], None],
         *,
         synced: bool,
@@ -67,27 +64,18 @@ class MembotClient(discord.Client):
             http_trace=paced_requests(),
             max_ratelimit_timeout=_LONGEST_RATE_LIMIT_SECONDS,
         )
-        self.tree = CommandMenu(self)
         self.synced = synced
-        self._inbox = inbox
+        self._inbox, self._places = ports.inbox, ports.places
         self._threads = threads
-        self._places = places
         self._heard = heard
-        self._desk: CommandDesk | None = None
-        self._summaries: Summaries | None = None
-        self._words: TypedWords | None = None
+        self._desk = CommandDesk(self, ports.commands, ports.now, ports.places, ports.command_table)
+        self.tree = CommandMenu(self)
+        self.tree.fill(ports.command_table, self._desk)
+        self._summaries = Summaries(ports.command_table)
+        self._words = TypedWords(ports.commands, ports.command_table, ports.places)
         self._in_order: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._down.set()
-
-    def offer(
-        self, table: Sequence[CommandSpec], runner: CommandRunner, now: Callable[[], datetime]
-    ) -> None:
-        """Register the commands; Discord hears of them at the next READY."""
-        self._desk = CommandDesk(self, runner, now, self._places, table)
-        self.tree.fill(table, self._desk)
-        self._summaries = Summaries(table)
-        self._words = TypedWords(runner, table, self._places)
 
     @property
     def ready(self) -> bool:
@@ -190,9 +178,9 @@ class MembotClient(discord.Client):
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Our buttons; the commands go through the tree."""
-        if self._desk and interaction.type is discord.InteractionType.component:
+        if interaction.type is discord.InteractionType.component:
             await self._desk.button_pressed(interaction)
-        elif self._desk and interaction.type is discord.InteractionType.modal_submit:
+        elif interaction.type is discord.InteractionType.modal_submit:
             await self._desk.form_sent(interaction)
 
     async def on_error(self, event_method: str, /, *args: object, **kwargs: object) -> None:
@@ -221,7 +209,7 @@ class MembotClient(discord.Client):
             if place.thread is not None:
                 await self._threads.engage(place.thread)
             typed = words_of(text_of(message, self.user.id))
-            if typed is not None and self._words is not None:
+            if typed is not None:
                 await self._words.take(message, place, typed)
                 return None
             place = await self._where_to_answer(message, place, self.user.id)

@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,9 +14,8 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.adapter import CommandRunner, CommandSpec, Inbox
+from bots.adapter import AdapterPorts
 from bots.failures import without_words
-from bots.places import Places
 from bots.previews import PreviewPace
 from bots.slack_bot import progress
 from bots.slack_bot.activity import Activity, mark_waiting
@@ -41,7 +39,6 @@ from bots.slack_bot.threads import Threads
 from bots.waiting_marks import WaitingMarks
 from engine.delivery import Activity as Sign
 from engine.errors import BadSettings, MembotError, OperatorError
-from engine.place_settings import ThreadStore
 from engine.progress import Work
 from engine.records import Attachment, OutboxItem, Turn
 
@@ -55,8 +52,7 @@ class SlackAdapter:
 
     Args:
         bot_token: ``xoxb-...``.
-        places: What is set for each place.
-        threads: Where the bot takes part.
+        ports: What surrounds it.
         app_token: ``xapp-...``; with it events come by Socket Mode, without it by HTTP.
         signing_secret: Needed in HTTP mode.
         api_base_url: Another Web API base, for proxies and tests.
@@ -64,12 +60,7 @@ class SlackAdapter:
     """
 
     bot_token: str
-    inbox: Inbox
-    commands: CommandRunner
-    command_table: Sequence[CommandSpec]
-    now: Callable[[], datetime]
-    places: Places
-    threads: ThreadStore
+    ports: AdapterPorts
     app_token: str | None = None
     signing_secret: str | None = None
     api_base_url: str | None = None
@@ -99,12 +90,12 @@ class SlackAdapter:
         self._calls = SlackCalls(self.bot_token, self.api_base_url)
         self._background = Background()
         self._activity = Activity(self._calls, self._background)
-        self._stop = StopSigns(self.inbox, self._activity, self.places)
+        self._stop = StopSigns(self.ports.inbox, self._activity, self.ports.places)
         mark = partial(mark_waiting, self._calls)
         self._waiting = WaitingMarks(
             partial(mark, method="reactions.add"),
             partial(mark, method="reactions.remove"),
-            self.now,
+            self.ports.now,
         )
         self._wire()
         self._app = self._bolt()
@@ -151,7 +142,7 @@ class SlackAdapter:
         """
         if not self.signing_secret:
             raise BadSettings("Slack's HTTP mode needs SLACK_SIGNING_SECRET.")
-        return Endpoint(self._app, self.signing_secret, self.now).handle
+        return Endpoint(self._app, self.signing_secret, self.ports.now).handle
 
     def split(self, text: str) -> list[str]:
         """Cut a reply into messages of at most 12,000 characters."""
@@ -224,20 +215,20 @@ class SlackAdapter:
             await self._activity.idle(turn.id, address)
 
     def _wire(self) -> None:
-        directory = Directory(self._calls, self.now)
-        threads = Threads(self._calls, self.threads, self.now)
+        directory = Directory(self._calls, self.ports.now)
+        threads = Threads(self._calls, self.ports.threads, self.ports.now)
         surface = Surface(
-            runner=self.commands,
-            table=self.command_table,
+            runner=self.ports.commands,
+            table=self.ports.command_table,
             directory=directory,
-            places=self.places,
+            places=self.ports.places,
             answers=Answers(self._calls),
             calls=self._calls,
             background=self._background,
         )
         self._commands = Commands(surface)
         self._inbound = Inbound(
-            self.inbox, directory, threads, self._activity, self._commands, self.places
+            self.ports.inbox, directory, threads, self._activity, self._commands, self.ports.places
         )
         self._streams = Streams(self._calls)
         self._outbound = Outbound(self._calls, threads, self._streams)
@@ -264,7 +255,7 @@ class SlackAdapter:
         app.event(_EVERYTHING)(_acknowledge)
         app.command(SLASH)(self._on_slash)
         app.action(re.compile(rf"{CONFIRM}|{CANCEL}|{CHOICE}_\d+"))(self._on_button)
-        for spec in self.command_table:
+        for spec in self.ports.command_table:
             if spec.menu:
                 app.message_shortcut(spec.words)(self._on_shortcut)
         app.view(FORM)(self._on_form)
@@ -303,7 +294,7 @@ class SlackAdapter:
     async def _on_gone(self, body: Mapping[str, Any]) -> None:
         tenant = f"slack:{body.get('team_id') or self._known().team}"
         channel = body["event"].get("channel")
-        await self.inbox.close_place(f"{tenant}/channel/{channel}" if channel else tenant)
+        await self.ports.inbox.close_place(f"{tenant}/channel/{channel}" if channel else tenant)
 
     async def _on_slash(self, ack: AsyncAck, body: Mapping[str, Any]) -> None:
         self._commands.take_slash(body)

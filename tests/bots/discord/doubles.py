@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bots.adapter import CommandAnswer, CommandSpec
+from bots.adapter import AdapterPorts, CommandAnswer, CommandSpec
 from bots.discord_bot.adapter import DiscordAdapter
 from bots.places import Places
 from bots.routing import Origin, scope_of
@@ -126,12 +126,14 @@ class Clock:
 def make_adapter(inbox=None, runner=None, **more):
     return DiscordAdapter(
         more.pop("token", "token"),
-        inbox or RecordingInbox(),
-        runner or RecordingRunner(),
-        more.pop("table", TABLE),
-        more.pop("now", Clock()),
-        places=more.pop("places", None) or Places(),
-        threads=more.pop("threads", None) or KeptThreads(),
+        AdapterPorts(
+            inbox=inbox or RecordingInbox(),
+            commands=runner or RecordingRunner(),
+            command_table=more.pop("table", TABLE),
+            now=more.pop("now", Clock()),
+            places=more.pop("places", None) or Places(),
+            threads=more.pop("threads", None) or KeptThreads(),
+        ),
         **more,
     )
 

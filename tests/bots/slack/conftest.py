@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from bots.adapter import Choice, CommandAnswer, CommandRequest, CommandSpec
+from bots.adapter import AdapterPorts, Choice, CommandAnswer, CommandRequest, CommandSpec
 from bots.places import Places
 from bots.slack_bot.adapter import SlackAdapter
 from engine.errors import StoreUnavailable
@@ -173,6 +173,17 @@ class Bot:
 MakeBot = Callable[..., Bot]
 
 
+def ports_of(inbox, runner, table, now, places=None, threads=None):
+    return AdapterPorts(
+        inbox=inbox,
+        commands=runner,
+        command_table=table,
+        now=now,
+        places=places or Places(),
+        threads=threads or KeptThreads(),
+    )
+
+
 @pytest.fixture
 async def slack():
     async with SlackServer() as server:
@@ -184,16 +195,10 @@ def make_bot(slack) -> MakeBot:
     def make(**settings: object) -> Bot:
         inbox, runner, clock = RecordingInbox(slack), RecordingRunner(), Clock()
         defaults = {"api_base_url": slack.base_url, "ping_interval_seconds": 0.1}
-        places = settings.pop("places", None) or Places()
-        threads = settings.pop("threads", None) or KeptThreads()
+        places, threads = settings.pop("places", None), settings.pop("threads", None)
         adapter = SlackAdapter(
             BOT_TOKEN,
-            inbox,
-            runner,
-            TABLE,
-            clock,
-            places,
-            threads,
+            ports_of(inbox, runner, TABLE, clock, places, threads),
             **(defaults | (settings or {"app_token": APP_TOKEN})),
         )
         return Bot(slack, inbox, runner, clock, adapter)

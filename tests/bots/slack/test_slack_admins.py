@@ -18,7 +18,8 @@ async def admin_bot(make_bot, slack, tmp_path, monkeypatch):
     bot = make_bot()
     async with open_memory(tmp_path) as memory:
         commands = real_commands(memory, tmp_path, {"slack:T1/UADMIN"})
-        bot.adapter = replace(bot.adapter, commands=commands, command_table=COMMANDS)
+        ports = replace(bot.adapter.ports, commands=commands, command_table=COMMANDS)
+        bot.adapter = replace(bot.adapter, ports=ports)
         async with bot.serve():
             await slack.until(lambda: slack.connections)
             yield bot

@@ -4,11 +4,9 @@ import json
 
 import pytest
 
-from bots.places import Places
 from bots.slack_bot.adapter import SlackAdapter
 from engine.errors import BadSettings
-from tests.bots.kept_threads import KeptThreads
-from tests.bots.slack.conftest import NOW, RecordingInbox, RecordingRunner, an_item
+from tests.bots.slack.conftest import NOW, RecordingInbox, RecordingRunner, an_item, ports_of
 from tests.fixtures.slack_server import BOT_USER
 
 
@@ -57,12 +55,7 @@ class TestSignatures:
         with pytest.raises(BadSettings, match="SLACK_SIGNING_SECRET"):
             SlackAdapter(
                 "xoxb",
-                RecordingInbox(slack),
-                RecordingRunner(),
-                (),
-                lambda: NOW,
-                Places(),
-                KeptThreads(),
+                ports_of(RecordingInbox(slack), RecordingRunner(), (), lambda: NOW),
             )
 
     def test_socket_mode_alone_opens_no_route(self, make_bot):

@@ -3,11 +3,10 @@
 import pytest
 
 from bots.command_table import COMMANDS as TABLE
-from bots.places import Places
 from bots.routing import Origin, scope_of
 from bots.slack_bot.adapter import SlackAdapter
 from tests.bots.in_hand import about, card, commands_of, tell
-from tests.bots.slack.conftest import Bot, Clock, KeptThreads, RecordingInbox
+from tests.bots.slack.conftest import Bot, Clock, RecordingInbox, ports_of
 from tests.engine.conftest import memory, rig
 from tests.fixtures.slack_server import APP_TOKEN, BOT_TOKEN
 
@@ -20,12 +19,7 @@ async def bot(slack, rig):
     inbox, runner, clock = RecordingInbox(slack), commands_of(rig), Clock()
     adapter = SlackAdapter(
         BOT_TOKEN,
-        inbox,
-        runner,
-        TABLE,
-        clock,
-        Places(),
-        KeptThreads(),
+        ports_of(inbox, runner, TABLE, clock),
         api_base_url=slack.base_url,
         ping_interval_seconds=0.1,
         app_token=APP_TOKEN,

@@ -6,12 +6,10 @@ from bots.command_families import build_commands
 from bots.command_table import COMMANDS
 from bots.conversation_commands import StatusInfo
 from bots.delivery import OutboxSender
-from bots.places import Places
 from bots.slack_bot.adapter import SlackAdapter
 from engine.testing import call, calls
-from tests.bots.kept_threads import KeptThreads
 from tests.bots.memory_rig import deliver_all
-from tests.bots.slack.conftest import Bot
+from tests.bots.slack.conftest import Bot, ports_of
 from tests.engine.conftest import rig as rig  # noqa: PLC0414 - the fixture
 from tests.fixtures.slack_server import APP_TOKEN, BOT_TOKEN, BOT_USER
 
@@ -64,12 +62,7 @@ async def whole(rig, slack):
     )
     adapter = SlackAdapter(
         BOT_TOKEN,
-        rig.dispatcher,
-        commands,
-        COMMANDS,
-        rig.clock,
-        Places(),
-        KeptThreads(),
+        ports_of(rig.dispatcher, commands, COMMANDS, rig.clock),
         app_token=APP_TOKEN,
         api_base_url=slack.base_url,
     )
