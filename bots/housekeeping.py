@@ -94,8 +94,8 @@ async def keep_knowledge(reader: KnowledgeReader) -> None:
     while True:
         try:
             await reader.refresh()
-        except MembotError as problem:
-            log.warning("Knowledge was not looked at: %s", problem.sentence)
+        except (MembotError, OSError) as problem:  # the latter of a folder that is out of reach
+            log.warning("Knowledge was not looked at: %s", type(problem).__name__)
         await asyncio.sleep(_KNOWLEDGE_SECONDS)
 
 

@@ -178,9 +178,17 @@ def files_under(path: Path) -> Sequence[tuple[str, Path]]:
     found = [
         (whole_characters(str(file.relative_to(path))), file)
         for file in path.rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        if not any(part.startswith(".") for part in file.relative_to(path).parts) and _is_file(file)
     ]
     return sorted(found)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is one, or may be: then opening it says why it cannot be read."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _hash(data: bytes) -> str:

@@ -1,6 +1,7 @@
 """Promise: reference texts are found by the agents they are for, cited, and kept like the files."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +133,17 @@ class TestFiles:
         (folder / "new.md").write_text("zebra")
         await library.reader.refresh()
         assert await library.names() == ["new.md", "pay.md", "rules.md"]
+
+    async def test_that_nobody_may_look_at_stop_no_other(self, library, folder, monkeypatch):
+        def is_file(path):
+            if path.name == "pay.md":
+                raise PermissionError
+            return path.exists()
+
+        monkeypatch.setattr(Path, "is_file", is_file)
+        (folder / "rules.md").write_text("zebra")
+        await library.reader.refresh()
+        assert len(await library.found("zebra")) == 1
 
     async def test_a_single_file_is_a_source_too(self, rig, folder):
         library = Library(rig, folder / "rules.md")
