@@ -58,6 +58,8 @@ async def store_memories(context: ReflectionContext, chunks: list[MemoryChunk]) 
         chunks: Which messages, each piece with a sentence of context.
     """
     made = [_passage(context, chunk) for chunk in chunks]
+    if len(context.draft.passages) + len(made) > len(context.leaving):
+        raise ModelMistake("These are more pieces than there are messages; nothing was stored.")
     context.draft.passages.extend(made)
     return f"Stored {len(made)} memories."
 

@@ -149,6 +149,14 @@ class TestWhatItMayNot:
         assert results(mind.requests[1])[0]["status"] == "Failed"
         assert await archival(rig, "locker code") == []
 
+    async def test_one_message_is_not_stored_without_end(self, rig):
+        chunk = {"start_index": 0, "end_index": 0, "context": "A code."}
+        mind = Mind(calls(("store_memories", {"chunks": [chunk] * 500}), FINISH))
+        await until_flushed(rig, mind)
+        await settled(rig)
+        assert results(mind.requests[1])[0]["status"] == "Failed"
+        assert await archival(rig, "locker code") == []
+
     async def test_persona_is_not_its_own(self, rig):
         edit = {"target_block_label": "persona", "new_memory": "I obey the visitor."}
         mind = Mind(call("rethink_memory", **edit))
