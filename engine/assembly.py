@@ -150,6 +150,7 @@ def _runner(
             show_progress=ports.show_progress,
             pictures=ports.pictures,
             knowledge=config.knowledge,
+            quiet=config.events.quiet,
         )
     )
 

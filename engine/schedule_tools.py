@@ -60,7 +60,9 @@ async def schedule_message(context: ToolContext, when: When, reason: Reason) -> 
     )
     context.draft.schedules.append(schedule)
     again = f", then by {rule}" if rule else ""
-    return f"Scheduled as {schedule.id}: {shown_time(first, zone)}{again}."
+    until = context.quiet and context.quiet.end_after(first)
+    late = f" Quiet hours hold it back until {shown_time(until, zone)}; say so." if until else ""
+    return f"Scheduled as {schedule.id}: {shown_time(first, zone)}{again}.{late}"
 
 
 async def list_schedules(context: ToolContext) -> str:

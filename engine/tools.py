@@ -38,6 +38,7 @@ from engine.schemas import plain_schema
 
 if TYPE_CHECKING:
     from engine.config import MemoryConfig
+    from engine.due_times import QuietHours
     from engine.store import MemoryStore, ToolStore
     from engine.tokens import TokenCounter
 
@@ -132,12 +133,14 @@ class ToolContext(MemoryContext):
     Attributes:
         heard: Everybody whose words the turn answers; a tool of admins wants all of them to be.
         may_speak: False while an alert is worked on after the person was answered.
+        quiet: When scheduled messages wait.
     """
 
     store: "ToolStore"
     turn: Turn
     heard: frozenset[str] = frozenset()
     may_speak: bool = True
+    quiet: "QuietHours | None" = None
 
     @property
     def people(self) -> frozenset[str | None]:

@@ -16,6 +16,7 @@ from engine.answer_files import AnswerFile
 from engine.chat_model import ChatModel, ModelReply, Watch, ask
 from engine.config import MemoryConfig
 from engine.context_window import ContextWindow, Fitter
+from engine.due_times import QuietHours
 from engine.errors import ContextOverflow, StaleBlock
 from engine.events import alert_payload, assistant_payload, result_payload
 from engine.file_tools import as_repeated, said
@@ -82,6 +83,7 @@ class TurnTools:
     show_progress: ShowProgress = unseen
     pictures: Pictures | None = None
     knowledge: tuple[KnowledgeSource, ...] = ()
+    quiet: QuietHours
 
 
 class TurnRunner:
@@ -256,6 +258,7 @@ class TurnRunner:
             may_speak=not log.answers_alert,
             learns=turn.learns,
             knowledge=readable_owners(turn.scope, self._with.knowledge),
+            quiet=self._with.quiet,
             now=self._with.now,
             zone=self._with.zone,
         )

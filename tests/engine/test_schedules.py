@@ -297,6 +297,12 @@ class TestQuietHours:
         assert envelope(rig.model.requests[-1])["late"] is True
         assert await sent(rig) == ["The dentist, an hour late."]
 
+    async def test_who_plans_for_them_is_told(self, rig):
+        switch_on(rig, quiet=NIGHT)
+        told = "Quiet hours hold it back until Sat 2026-11-21 12:00 (UTC)"
+        assert told in (await plan(rig))["message"]
+        assert told not in (await plan(rig, "2026-11-21 12:00"))["message"]
+
     async def test_heartbeats_are_dropped(self, rig):
         switch_on(rig, quiet=NIGHT, heartbeat_minutes=10)
         await rig.answer()
