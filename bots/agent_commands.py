@@ -71,7 +71,7 @@ class AgentCommands:
     async def _reset_target(self, request: CommandRequest) -> str:
         target = request.arguments.get("target", "").strip().lower()
         if target == "room" and request.scope.audience == "room":
-            return request.scope.agent_id
+            return await self._known(request, request.scope.agent_id, "show.nothing_yet")
         if target == "room":
             raise BadRequest(request.say("reset.no_room"))
         if target != "user":
@@ -85,13 +85,16 @@ class AgentCommands:
         tenant, user = named
         if tenant != request.scope.tenant and not self._rights.is_operator(request):
             raise NotAllowed(request.say("reset.this_workspace"))
-        try:
-            agent_id = await self._operations(request).resolve(f"{tenant}/user/{user}")
-        except UnknownAgent:
-            raise BadRequest(request.say("reset.unknown")) from None
+        agent_id = await self._known(request, f"{tenant}/user/{user}", "reset.unknown")
         if agent_id.startswith("discord:*/") and not self._rights.is_operator(request):
             raise NotAllowed(request.say("reset.direct_messages"))
         return agent_id
+
+    async def _known(self, request: CommandRequest, key: str, otherwise: str) -> str:
+        try:
+            return await self._operations(request).resolve(key)
+        except UnknownAgent:
+            raise BadRequest(request.say(otherwise)) from None
 
     async def _agent_export(self, request: CommandRequest) -> CommandAnswer:
         return await archive(self._store, self._now, request)

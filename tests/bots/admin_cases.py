@@ -14,6 +14,8 @@ CASES = (
     ("agent audit", "place.access"),
     ("agent backup", "and verified."),
     ("agent doctor", "database:"),
+    ("agent reset room", "I remember nothing here yet"),
+    ("memory remember Tea is at four.", "I keep that as a note"),
     ("agent reset room", "I will wipe everything"),
 )
 
