@@ -20,7 +20,8 @@ def form(button: Button, title: str, label: str, text: str) -> discord.ui.Modal:
         label: Of the field.
         text: What stands in it at first.
     """
-    modal = discord.ui.Modal(title=title[:_TITLE_CHARS], custom_id=button.code)
+    short = title if len(title) <= _TITLE_CHARS else f"{title[: _TITLE_CHARS - 1]}…"
+    modal = discord.ui.Modal(title=short, custom_id=button.code)
     field: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
         label=label,
         custom_id=label,

@@ -76,6 +76,8 @@ async def test_a_line_longer_than_a_form_can_name_is_edited_in_it_also_after_a_r
     await tell(rig, scope_of(origin), "I play the cello.", line)
     shown = await ada.slash(general, "memory edit", item=line)
     assert shown.modal["components"][0]["components"][0]["value"] == line
+    card = await ada.slash(general, "memory card")
+    assert card.modal["title"] == "A short text about you that I know in every …"
     await simcord_env.restart_bot(adapter.new_client())
     sent = await ada.submit_modal(shown, {"text": "Plays the viola."})
     assert sent.response.content.startswith("It says now: Plays the viola.")
