@@ -216,6 +216,8 @@ class MembotClient(discord.Client):
         origin = place.origin(message.author.id)
         scope, overheard = self._places.scope_of(origin), heard == "overhear"
         event = event_of(message, place, scope, self.user.id, overheard=overheard)
+        if not overheard and (quote := await self._threads.beginning(message, self.user.id)):
+            event = replace(event, quote=event.quote or quote)
         return self._places.arrived(event, origin)
 
     async def _hearing(self, message: discord.Message, place: Place, me: int) -> Hearing:
@@ -241,6 +243,7 @@ class MembotClient(discord.Client):
         opened = await opened_thread(message, place, text_of(message, me))
         if opened.thread is not None:
             await self._threads.engage(opened.thread)
+            await self._threads.begin(opened.thread)  # with this message
         return opened
 
     async def _place_of(self, message: discord.Message) -> Place | None:

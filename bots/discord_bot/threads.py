@@ -14,10 +14,11 @@ from datetime import datetime
 import aiohttp
 import discord
 
-from bots.discord_bot.inbound import Place
+from bots.discord_bot.inbound import Place, text_of
 from bots.routing import clean_name
 from bots.texts import SOURCE, text
 from engine.place_settings import ThreadStore
+from engine.records import Quote
 
 _log = logging.getLogger(__name__)
 _HAS_ONE = 160004  # https://docs.discord.com/developers/topics/opcodes-and-status-codes
@@ -50,6 +51,26 @@ class EngagedThreads:
                 return False
             self._remember(thread.id, engaged=engaged)
         return self._known[thread.id]
+
+    async def begin(self, thread_id: int) -> bool:
+        """Whether nothing of what is said there was for the bot before."""
+        return await self._store.engage_thread(f"{_key(thread_id)}/begun", self._now())
+
+    async def beginning(self, message: discord.Message, bot_id: int) -> Quote | None:
+        """What a thread hangs on, with its first message: it is not in the conversation there."""
+        thread = message.channel
+        if not isinstance(thread, discord.Thread) or not await self.begin(thread.id):
+            return None
+        if not isinstance(thread.parent, discord.TextChannel):
+            return None
+        try:
+            starter = await thread.parent.fetch_message(thread.id)  # they share one id
+        except (discord.HTTPException, aiohttp.ClientError, OSError):
+            return None
+        said = text_of(starter, bot_id)
+        return (
+            Quote(author_name=clean_name(starter.author.display_name), text=said) if said else None
+        )
 
     async def say_what_is_read(self, message: discord.Message) -> None:
         """Once where it takes part: that Discord shows it only what is addressed to it."""

@@ -180,6 +180,18 @@ class TestThreads:
         await ada.send(thread, "yes")
         assert inbox.texts == ["yes"]
 
+    @pytest.mark.behaviour("how.reply-context", "discord")
+    async def test_begin_with_the_message_that_they_hang_on(
+        self, simcord_env, general, ada, bob, me, inbox
+    ):
+        said = await bob.send(general, "The boiler is broken")
+        thread = start_thread(simcord_env, general, ada, said)
+        for text in ("what now?", "and then?"):
+            await ada.send(thread, f"{me} {text}")
+        first, second = inbox.events
+        assert first.quote == Quote(author_name="Bob", text="The boiler is broken")
+        assert second.quote is None
+
     async def test_of_other_people_are_asked_about_once(
         self, simcord_env, general, ada, bob, inbox
     ):

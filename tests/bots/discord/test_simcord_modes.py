@@ -48,6 +48,7 @@ class TestThread:
         await ada.send(thread, "and Sunday?")
         first, second = inbox.events
         assert first.scope.conversation_id == second.scope.conversation_id
+        assert first.quote is second.quote is None
 
 
 class TestListen:
