@@ -71,7 +71,7 @@ async def _show(message: discord.Message, answer: CommandAnswer, locale: str) ->
         for part in parts[:-1]:
             await to.send(part, suppress_embeds=True, allowed_mentions=quiet)
         await to.send(parts[-1], files=files, suppress_embeds=True, allowed_mentions=quiet)
-    except discord.Forbidden:
+    except discord.DiscordException:  # closed, or opened too many of late
         if message.guild is not None:
             line = text(locale, "answer.no_direct_messages")
             await message.reply(line, mention_author=False, allowed_mentions=quiet)

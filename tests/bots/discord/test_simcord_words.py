@@ -72,12 +72,13 @@ class TestAnswers:
         ]
         assert sent[-1]["allowed_mentions"] == {"parse": []}
 
+    @pytest.mark.parametrize(("status", "code"), [(403, 50007), (400, 40003)])
     async def test_are_not_said_in_the_channel_when_direct_messages_are_closed(
-        self, general, ada, me, runner, secret, monkeypatch
+        self, general, ada, me, runner, secret, monkeypatch, status, code
     ):
         async def closed(*_, **__):
-            response = type("Response", (), {"status": 403, "reason": "Forbidden"})()
-            raise discord.Forbidden(response, {"code": 50007, "message": "closed"})
+            response = type("Response", (), {"status": status, "reason": "no"})()
+            raise discord.HTTPException(response, {"code": code, "message": "closed"})
 
         monkeypatch.setattr(discord.Member, "send", closed)
         await ada.send(general, f"{me} !memory show")
