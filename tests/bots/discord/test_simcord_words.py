@@ -72,11 +72,12 @@ class TestAnswers:
         ]
         assert sent[-1]["allowed_mentions"] == {"parse": []}
 
-    @pytest.mark.parametrize(("status", "code"), [(403, 50007), (400, 40003)])
+    @pytest.mark.parametrize("refusal", [(403, 50007), (400, 40003)])
     async def test_are_not_said_in_the_channel_when_direct_messages_are_closed(
-        self, general, ada, me, runner, secret, monkeypatch, status, code
+        self, general, ada, me, secret, monkeypatch, refusal
     ):
         async def closed(*_, **__):
+            status, code = refusal
             response = type("Response", (), {"status": status, "reason": "no"})()
             raise discord.HTTPException(response, {"code": code, "message": "closed"})
 
