@@ -12,6 +12,7 @@ from bots.costs import Price
 from bots.places import Places
 from engine.budgets import LIMITS, PAYERS, Budgets
 from engine.records import IncomingEvent, Scope
+from engine.turn_log import HEARTBEAT
 
 ACCESS, RECALL_DAYS, EVERYONE = "access", "recall_days", "everyone"
 ALLOW, DENY, UNLIMITED = "allow", "deny", "off"
@@ -74,7 +75,10 @@ class Allowances:
         return int(typed) if typed else self.configured.recall_days
 
     def admits(self, event: IncomingEvent) -> bool:
-        """Whether what a person says is for the bot at all."""
+        """Whether what a person says, or a heartbeat, is for the bot at all."""
+        if event.kind == HEARTBEAT:
+            mode = self.places.value("mode", event.scope.agent_id)
+            return event.scope.audience == "private" or mode != "off"
         return not self.shut_out(event.scope.speaker, event.roles)
 
     def shut_out(self, principal: str | None, roles: Sequence[str]) -> bool:

@@ -42,7 +42,7 @@ class EnginePorts:
         attach_tools: Called with what takes the tools of servers, which are there later.
         on_commit: Called when the outbox may have something new.
         show_activity: The platform's sign of life for a turn.
-        admits: Whether what a person says is for the bot at all.
+        admits: Whether what a person says, or a heartbeat, is for the bot at all.
         budgets: What may be used at a scope.
         show_preview: Shows a reply while it is written; None has no answer streamed.
         show_progress: Shows how far long work of a turn is.

@@ -101,6 +101,7 @@ class Dispatcher:
             config=config,
             now=ports.now,
             wake=self._wake,
+            admits=ports.admits,
         )
         self._hook = ports.hook
         self._on_commit = ports.on_commit

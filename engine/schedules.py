@@ -31,6 +31,7 @@ class Scheduler:
         config: Quiet hours, heartbeats, lateness.
         now: The clock.
         wake: Told of each agent that has a new turn.
+        admits: Whether an agent may have a heartbeat where it was last active.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class Scheduler:
         config: EngineConfig,
         now: Callable[[], datetime],
         wake: Callable[[str], None],
+        admits: Callable[[IncomingEvent], bool],
     ) -> None:
+        self._admits = admits
         self._store = store
         self._reception = reception
         self._zone = config.timezone
@@ -139,8 +142,9 @@ class Scheduler:
             text="",
             sent_at=at,
         )
-        request = await self._reception.request(event)
-        self._accepted(await self._store.accept(request), last.scope.agent_id)
+        if self._admits(event):
+            request = await self._reception.request(event)
+            self._accepted(await self._store.accept(request), last.scope.agent_id)
 
     def _accepted(self, acceptance: Acceptance, agent_id: str) -> None:
         if acceptance.outcome == "queued":

@@ -1,7 +1,10 @@
 """Who remembers what, by preset and place."""
 
+from dataclasses import replace
+
 import pytest
 
+from bots.allowances import Allowances, Configured
 from bots.places import Places
 from bots.routing import Origin, Rules
 from engine.place_settings import PlaceSetting
@@ -207,3 +210,14 @@ class TestLearning:
         assert not where.arrived(said, channel("C1")).learns
         assert where.arrived(said, channel("C2")).learns
         assert where.arrived(said, channel("C1", thread="1.5")).meets == "slack:T1/channel/C1"
+
+
+class TestHeartbeats:
+    @pytest.mark.parametrize(
+        ("where", "comes"), [(channel(), False), (channel("C2"), True), (direct(), True)]
+    )
+    async def test_stay_away_from_rooms_in_which_it_is_off(self, where, comes):
+        configured = (("slack:T1/channel/C1", "mode", "off"), ("slack:T1/user/*", "mode", "off"))
+        allowances = Allowances(places("team", *configured), Configured())
+        beat = replace(event("", scope=allowances.places.scope_of(where)), kind="heartbeat")
+        assert allowances.admits(beat) is comes

@@ -318,6 +318,16 @@ class TestHeartbeats:
         await rig.dispatcher.scheduler.fire_due()
         assert await rig.store.agents_with_turns() == []
 
+    async def test_none_comes_where_it_is_not_for_the_bot(self, rig):
+        rig.admits = lambda event: event.kind != "heartbeat"
+        switch_on(rig, heartbeat_minutes=30)
+        await rig.answer()
+        asked = len(rig.model.requests)
+        rig.clock.advance(3600)
+        await rig.dispatcher.scheduler.fire_due()
+        assert await rig.store.agents_with_turns() == []
+        assert len(rig.model.requests) == asked
+
     async def test_an_idle_agent_gets_one_and_is_silent(self, rig):
         switch_on(rig, heartbeat_minutes=30)
         await rig.answer()
