@@ -34,6 +34,7 @@ from bench.scoring import contains, is_correct, judged, words
 from bench.scripted_readers import Policy, Seen, search
 from engine.chat_model import ChatModel, ModelReply, ModelRequest
 from engine.context_window import cut_text
+from engine.errors import BadRequest
 from engine.records import ArchivalSearch, Scope
 from engine.testing import call, say
 from tests.engine.builders import dm_scope, event
@@ -49,6 +50,10 @@ PERSONA: Final = (
     "I search, page on until I have found it, and do not answer before."
 )
 _CUES: Final = {"year": "founded", "who": "founded", "known": "known for", "high": "metres"}
+_FILES: Final = (
+    '--corpus and --questions are files with lines {"text": ...} and '
+    '{"question": ..., "answer": ...}.'
+)
 READER_PROMPT: Final = "Answer the question from the documents, in a few words."
 
 
@@ -165,15 +170,22 @@ async def ask_all(
 
 
 def read_corpus(options: argparse.Namespace) -> Gazetteer:
-    """The files of the options, or the made-up gazetteer."""
+    """The files of the options, or the made-up gazetteer.
+
+    Raises:
+        BadRequest: They are not as they should be.
+    """
     if not options.corpus:
         return make_gazetteer(options.articles, options.questions_asked)
-    texts = [line["text"] for line in _lines(options.corpus)]
-    asked = [
-        Asked(question=line["question"], answer=line["answer"], article="")
-        for line in _lines(options.questions)
-    ]
-    return Gazetteer(articles=tuple(texts), asked=tuple(asked))
+    try:
+        texts = tuple(line["text"] for line in _lines(options.corpus))
+        asked = tuple(
+            Asked(question=line["question"], answer=line["answer"], article="")
+            for line in _lines(options.questions)
+        )
+    except (AttributeError, OSError, ValueError, KeyError, TypeError) as error:
+        raise BadRequest(_FILES) from error
+    return Gazetteer(articles=texts, asked=asked)
 
 
 def _lines(file: Path) -> list[dict[str, str]]:

@@ -22,7 +22,7 @@ from bench.scoring import (
 )
 from bench.scripted_readers import Seen
 from engine.chat_model import ModelRequest
-from engine.errors import ModelUnavailable
+from engine.errors import BadRequest, ModelUnavailable
 from engine.testing import ScriptedChatModel, say
 from tests.fixtures.model_server import ModelServer, error, text, tool_calls
 
@@ -94,6 +94,14 @@ class TestDocuments:
         [row] = await document_qa.run(chosen)
         assert row["paging"] == "100 %"
         assert len(lines(tmp_path, "document_qa_scripted")) == 4
+
+    @pytest.mark.parametrize("content", ["{}", "?", "[]"])
+    async def test_files_of_another_shape_get_a_sentence(self, tmp_path, content):
+        file = tmp_path / "some.jsonl"
+        file.write_text(content)
+        for given in (("--corpus", file), ("--corpus", file, "--questions", tmp_path / "none")):
+            with pytest.raises(BadRequest, match="are files with lines"):
+                await document_qa.run(options(document_qa, *given, out=tmp_path))
 
 
 class TestSessions:
