@@ -256,11 +256,11 @@ def audit(
     return print_lines(audit_lines(rows))
 
 
-def _with_operations(act: "Callable[[Operations], Awaitable[T]]", *, embeddings: bool = False) -> T:
+def _with_operations(act: "Callable[[Operations], Awaitable[T]]") -> T:
     from bots.operations import Operations
     from bots.process import utc_now
 
-    return with_store(lambda store: act(Operations(store, utc_now)), embeddings=embeddings)
+    return with_store(lambda store: act(Operations(store, utc_now)))
 
 
 def with_store(act: "Callable[[Store], Awaitable[T]]", *, embeddings: bool = False) -> T:
