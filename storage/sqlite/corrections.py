@@ -34,6 +34,13 @@ _NOTES = """
     FROM passage_sources AS s WHERE s.passage_id = n.id) AS sources FROM passages AS n
     WHERE n.agent_id = :agent AND n.tenant = :tenant AND n.document_id IS NULL
 """
+_INHERIT = """
+    INSERT OR IGNORE INTO passage_sources (passage_id, source_key)
+    SELECT :new, o.source_key FROM passages AS o WHERE o.id = :old AND o.agent_id = :agent
+    AND o.tenant = :tenant AND o.source_key IS NOT NULL
+    UNION SELECT :new, s.source_key FROM passage_sources AS s JOIN passages AS o
+    ON o.id = s.passage_id WHERE o.id = :old AND o.agent_id = :agent AND o.tenant = :tenant
+"""
 _BY_COMMANDS = (
     "(SELECT item.value FROM corrections AS c, json_each(c.versions) AS item "
     "WHERE c.agent_id = :agent)"
@@ -76,12 +83,23 @@ def revise(
     revisions: Sequence[Revision],
     at: datetime,
 ) -> None:
-    """End passages as a model says; a deletion is a change of its own, an update is its note's."""
+    """End passages as a model says; a deletion is a change of its own, an update is its note's.
+
+    A model writes the new text from the old one: deleting a message of either finds it.
+    """
     deleted = _current(connection, scope, (one for one in revisions if one.successor is None))
     passages.supersede(connection, indexes, scope, revisions, at)
     if deleted:
         act = (scope.speaker or "", "archival_memory_delete", "")
         _record(connection, scope, act, _Rows(ended=deleted), at)
+    connection.executemany(
+        _INHERIT,
+        [
+            {**_keys(scope), "old": one.passage_id, "new": one.successor}
+            for one in revisions
+            if one.successor
+        ],
+    )
 
 
 def _current(

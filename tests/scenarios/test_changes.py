@@ -130,6 +130,22 @@ class TestDeletions:
         assert await holds(rig, SECRET) == []
         assert "I'm Ada and I live in Bonn" in await found(rig, "Bonn")
 
+    async def test_a_note_that_was_updated_since_goes_too(self, rig, key):
+        rig.script(call("archival_memory_insert", content=f"Ada has a {SECRET}."))
+        rig.script(call("send_message", message="Noted."))
+        await rig.say(f"Note that I have a {SECRET}", key="5")
+        page = await rig.store.search_archival(dm_scope(), ArchivalSearch(query=SECRET))
+        for words in ("It is old.", "It is old and loud."):
+            text = f"Ada has a {SECRET}. {words}"
+            rig.script(call("archival_memory_update", passage_id=page.hits[0].id, content=text))
+            rig.script(call("send_message", message="Noted."))
+            await rig.say(words)
+            page = await rig.store.search_archival(dm_scope(), ArchivalSearch(query=SECRET))
+            assert [hit.text for hit in page.hits] == [text]
+        await rig.dispatcher.delete(TENANT, [key])
+        page = await rig.store.search_archival(dm_scope(), ArchivalSearch(query=SECRET))
+        assert page.hits == ()
+
     async def test_the_queue_is_told_that_it_is_gone_and_stays_valid(self, rig, key):
         await self.tell(rig)
         await rig.dispatcher.delete(TENANT, [key])
