@@ -12,6 +12,7 @@ from bots.commands import Handler
 from bots.costs import Price, cost_text, total_cost
 from bots.operations import Operations
 from bots.rights import Rights
+from bots.times import MINUTE
 from engine.errors import BadRequest, NotAllowed
 from engine.oversight import AuditRow, UsageRow
 from engine.store import Store
@@ -124,4 +125,4 @@ def _tokens(rows: list[UsageRow], prices: Mapping[str, Price], request: CommandR
 
 def _act(row: AuditRow) -> str:
     detail = f" ({row.detail})" if row.detail else ""
-    return f"- {row.at:%Y-%m-%d %H:%M} `{row.actor}` {row.action} `{row.subject}`{detail}"
+    return f"- {row.at:{MINUTE}} `{row.actor}` {row.action} `{row.subject}`{detail}"

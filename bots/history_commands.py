@@ -10,6 +10,7 @@ from dateutil.relativedelta import relativedelta
 from bots.adapter import Choice, CommandAnswer, CommandRequest
 from bots.commands import Handler
 from bots.own_memory import OwnMemory, plain_label
+from bots.times import MINUTE
 from engine.core_memory import line_sources
 from engine.corrections import Change, Correction, Piece, with_lines
 from engine.due_times import zone_named
@@ -156,7 +157,7 @@ def _then(
 ) -> str:
     names, empty, zone = words
     lines = [
-        f"- {line} ({one.at.astimezone(zone):%Y-%m-%d %H:%M}, {names[one.author]})"
+        f"- {line} ({one.at.astimezone(zone):{MINUTE}}, {names[one.author]})"
         for line, one in line_sources(versions).items()
     ]
     return "\n".join([f"**{plain_label(block.label)}**", *(lines or [empty])])
@@ -172,7 +173,7 @@ def _undo_button(change: Change, label: str) -> Choice:
 
 def _row(change: Change, name: str, request: CommandRequest) -> str:
     undone = f", {request.say('undo.undone')}" if change.undone else ""
-    head = f"- `{change.id}` {change.at:%Y-%m-%d %H:%M} {name}, {change.operation}{undone}"
+    head = f"- `{change.id}` {change.at:{MINUTE}} {name}, {change.operation}{undone}"
     return f"{head}: {_summary(change, request)}"
 
 

@@ -13,6 +13,7 @@ from bots.operations import Operations, kept_text, receipt_text
 from bots.own_memory import Line, OwnMemory, keys_of, link, reach
 from bots.places import Places
 from bots.routing import clean_name
+from bots.times import MINUTE
 from engine.records import Block, SearchPage
 from engine.store import Store
 
@@ -127,7 +128,7 @@ def _sourced(line: Line, name: str, request: CommandRequest) -> str:
 
 
 def _linked(at: datetime, source: str | None) -> str:
-    when = f"{at:%Y-%m-%d %H:%M}"
+    when = f"{at:{MINUTE}}"
     return f"[{when}]({source})" if source else when
 
 

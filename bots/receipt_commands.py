@@ -13,6 +13,7 @@ from bots.own_memory import plain_label
 from bots.permalinks import channels_of, permalink
 from bots.rights import Rights
 from bots.routing import clean_name
+from bots.times import MINUTE
 from engine.errors import BadRequest, NotAllowed
 from engine.receipts import ReceiptStore, ReplyReceipt, TakeBack, Write
 from engine.records import Hit
@@ -135,7 +136,7 @@ def _used_lines(found: ReplyReceipt, request: CommandRequest) -> list[str]:
         source = f" ([{request.say('receipt.message')}]({link}))" if link else ""
         old = f", {request.say('receipt.superseded')}" if hit.superseded_at else ""
         who = clean_name(hit.who or hit.where)
-        return f"- {hit.time:%Y-%m-%d %H:%M} {who}{old}: {_short(hit.text)}{source}"
+        return f"- {hit.time:{MINUTE}} {who}{old}: {_short(hit.text)}{source}"
 
     hits = [*found.said, *found.noted]
     rest = len(hits) - _MOST_HITS

@@ -115,7 +115,7 @@ class TestAudit:
             )
             await office.store.record_audit(row)
         lines = (await office.run("agent audit")).splitlines()
-        assert [line.split()[4] for line in lines] == ["act2", "act0"]
+        assert [line.split()[5] for line in lines] == ["act2", "act0"]
         assert len((await office.run("agent audit", actor=OPERATOR)).splitlines()) == 3
 
     async def test_that_is_empty_says_so(self, office):
