@@ -4,13 +4,20 @@ No turn is started: the agent sees it when it is next spoken to.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from ulid import ULID
 
 from engine.config import EngineConfig
 from engine.context_window import Fitter
-from engine.events import DELETED, EDITED, changed_payload, whole_characters
+from engine.events import (
+    DELETED,
+    EDITED,
+    changed_payload,
+    reworded_payload,
+    whole_characters,
+)
 from engine.records import Message
 from engine.store import ChangeStore
 from engine.tokens import TokenCounter
@@ -46,7 +53,12 @@ class Changes:
         if message is None or message.text == text:
             return None
         notice = await self._notice(message, text)
-        return message if await self._store.edit_message(message, text, notice) else None
+        payload, tokens = await self._fitter.fit(
+            text, lambda shown: reworded_payload(message.payload, shown)
+        )
+        reworded = replace(message, text=text, payload=payload, tokens=tokens)
+        changed = await self._store.edit_message(message, reworded, notice)
+        return message if changed else None
 
     async def delete(self, tenant: str, source_keys: Sequence[str]) -> list[Message]:
         """Forget messages with all that came of them; those that were known."""

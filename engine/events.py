@@ -85,7 +85,22 @@ def changed_payload(message: Message, text: str | None, at: datetime, zone: Zone
         "place": message.place,
         "sent": clock(message.sent_at, zone),
     }
-    return _entry("user", _json(content if text is None else {**content, "message": text}))
+    if text is None:
+        return _entry("user", _json(content))
+    return _entry("user", _json({**content, "message": text, "note": load_prompt("edited")}))
+
+
+def reworded_payload(payload: str, text: str) -> str:
+    """The queue entry of a message that has another text now.
+
+    Args:
+        payload: Its entry so far; empty where the message was imported and is in no queue.
+        text: Its text as shown, which may be cut.
+    """
+    if not payload:
+        return ""
+    content = json.loads(json.loads(payload)["content"])
+    return _entry("user", _json({**content, "message": text}))
 
 
 def alert_payload(text: str, at: datetime, zone: ZoneInfo, kind: str = "system_alert") -> str:

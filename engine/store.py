@@ -355,10 +355,11 @@ class ChangeStore(Protocol):
         """Keys of what people said in a thread, by the beginning of its keys, with a slash."""
         ...
 
-    async def edit_message(self, message: Message, text: str, notice: Message) -> bool:
-        """Give a message another text, append the notice to its queue; whether it had another.
+    async def edit_message(self, message: Message, reworded: Message, notice: Message) -> bool:
+        """Put a message in its place with other words, and tell its queue; whether it had others.
 
-        Search finds the new text alone; what models were sent of the message stays as it was.
+        What was noted from the old words is unlearned, unless the words themselves are the same:
+        notes, block lines, summaries and quotes.
         """
         ...
 

@@ -236,13 +236,13 @@ def _add_schedules(connection: sqlite3.Connection, archive: Archive, target: _Ta
 def _set_windows(connection: sqlite3.Connection, agent: Row, target: _Target) -> None:
     connection.executemany(
         "UPDATE conversations SET place_name = ?, window_start_seq = ?, reflected_seq = ?, "
-        "shown_messages = ?, shown_passages = ?, warned = ?, speakers = ?, created_at = ? "
+        "begun_seq = ?, shown_messages = ?, shown_passages = ?, warned = ?, speakers = ?, "
+        "created_at = ? "
         "WHERE conversation_id = ?",
         (
             (
                 row["place_name"],
-                target.seq(row["window_start_seq"]),
-                target.seq(row["window_start_seq"]),
+                *[target.seq(row["window_start_seq"])] * 3,
                 row["shown_messages"],
                 row["shown_passages"],
                 row["warned"],

@@ -1,14 +1,16 @@
 """Messages that were edited or deleted on their platform."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from engine.records import Message, Scope
 from storage.sqlite import accounts, messages
 from storage.sqlite.indexes import Indexes
-from storage.sqlite.unlearning import Traces, column, unlearn
+from storage.sqlite.unlearning import Traces, column, unlearn, unlearn_words
 
 __all__ = ["delete", "edit", "find", "keys_below"]
 
@@ -47,17 +49,51 @@ def keys_below(connection: sqlite3.Connection, tenant: str, beginning: str) -> l
 
 
 def edit(
-    connection: sqlite3.Connection, indexes: Indexes, message: Message, text: str, notice: Message
+    connection: sqlite3.Connection,
+    indexes: Indexes,
+    message: Message,
+    reworded: Message,
+    notice: Message,
 ) -> bool:
-    """Give a message another text and tell its queue; whether it had another."""
-    changed = messages.reword(connection, indexes, message, text)
-    if changed:
-        row = connection.execute(
-            "SELECT state FROM messages WHERE id = ? AND agent_id = ?",
-            (message.id, message.scope.agent_id),
-        ).fetchone()
-        messages.add(connection, indexes, [notice], row["state"])
-    return changed
+    """Put other words in a message's place and tell its queue; whether it had others.
+
+    What came of the old words is unlearned, unless only marks or capitals were changed.
+    """
+    row = connection.execute(
+        "SELECT * FROM messages WHERE id = ? AND agent_id = ? AND text <> ?",
+        (message.id, message.scope.agent_id, reworded.text),
+    ).fetchone()
+    if row is None:
+        return False
+    messages.reword(connection, indexes, replace(reworded, seq=row["seq"]))
+    messages.remove(connection, indexes, _earlier_notices(connection, message))
+    if _words(row["text"]) != _words(reworded.text):
+        unlearn_words(connection, indexes, _old_words(row), notice.sent_at)
+    messages.add(connection, indexes, [notice], row["state"])
+    return True
+
+
+def _earlier_notices(connection: sqlite3.Connection, message: Message) -> list[int]:
+    return column(
+        connection,
+        "SELECT seq FROM messages WHERE source_key = :key AND agent_id = :agent AND kind = :edited",
+        {"key": message.source_key or "", "agent": message.scope.agent_id, "edited": _EDITED},
+    )
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def _old_words(row: sqlite3.Row) -> Traces:
+    return Traces(
+        keys="[]",
+        turns="[]",
+        sources=json.dumps([row["source_key"]]),
+        names=frozenset(),
+        texts=frozenset({row["text"].strip()} - {""}),
+        rows=[row],
+    )
 
 
 def delete(

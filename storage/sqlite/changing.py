@@ -36,12 +36,14 @@ class Changing:
         """Keys of what people said in a thread, by the beginning of its keys, with a slash."""
         return await self._database.read(lambda c: changes.keys_below(c, tenant, beginning))
 
-    async def edit_message(self, message: Message, text: str, notice: Message) -> bool:
-        """Give a message another text and tell its queue; whether it had another."""
+    async def edit_message(self, message: Message, reworded: Message, notice: Message) -> bool:
+        """Put other words in a message's place, unlearn the old ones; whether it had others."""
         changed = await self._database.write(
-            lambda c: changes.edit(c, self._indexes, message, text, notice)
+            lambda c: changes.edit(c, self._indexes, message, reworded, notice)
         )
-        self._rows_added()
+        if changed:
+            self._rows_added()
+            self._clean_soon()
         return changed
 
     async def delete_messages(

@@ -118,31 +118,29 @@ def last_heard(connection: sqlite3.Connection, agent_id: str, author: str) -> da
     return from_text(row[0]) if row[0] else None
 
 
-def reword(connection: sqlite3.Connection, indexes: Indexes, message: Message, text: str) -> bool:
-    """Give a message another text, to people and to search; whether it had another.
+def reword(connection: sqlite3.Connection, indexes: Indexes, message: Message) -> None:
+    """Put other words in a message's place: for people, for models and for search."""
+    connection.execute(
+        "UPDATE messages SET text = :text, payload = :payload, tokens = :tokens "
+        "WHERE seq = :seq AND agent_id = :agent",
+        {
+            "text": message.text,
+            "payload": message.payload,
+            "tokens": message.tokens,
+            "seq": message.seq,
+            "agent": message.scope.agent_id,
+        },
+    )
+    indexes.recall.remove(connection, [message.seq])
+    if message.searchable and message.text:
+        indexes.recall.add(connection, [_indexed(message, message.seq)])
 
-    What models are sent stays as it was, so that no prefix changes.
-    """
-    row = connection.execute(
-        "UPDATE messages SET text = :text WHERE id = :id AND agent_id = :agent "
-        "AND text <> :text RETURNING *",
-        {"text": text, "id": message.id, "agent": message.scope.agent_id},
-    ).fetchone()
-    if row is None:
-        return False
-    reworded = from_row(row, message.scope)
-    indexes.recall.remove(connection, [reworded.seq])
-    if reworded.searchable and text:
-        indexes.recall.add(connection, [_indexed(reworded, reworded.seq)])
-    return True
 
-
-def blot(connection: sqlite3.Connection, indexes: Indexes, row: Any, forms: Forms) -> bool:  # noqa: ANN401
+def blot(connection: sqlite3.Connection, indexes: Indexes, row: sqlite3.Row, forms: Forms) -> bool:
     """Take words out of what the bot wrote; whether it held any."""
     text, payload = (blotted(row[name], forms) for name in ("text", "payload"))
     if text == row["text"] and json.loads(payload) == json.loads(row["payload"]):
         return False
-    connection.execute("UPDATE messages SET payload = ? WHERE seq = ?", (payload, row["seq"]))
     scope = Scope(
         tenant=row["tenant"],
         agent_id=row["agent_id"],
@@ -150,7 +148,8 @@ def blot(connection: sqlite3.Connection, indexes: Indexes, row: Any, forms: Form
         speaker=None,
         audience="room",
     )
-    reword(connection, indexes, from_row(row, scope), text)
+    message = replace(from_row(row, scope), text=text, payload=payload)
+    reword(connection, indexes, message)
     return True
 
 

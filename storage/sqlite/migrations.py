@@ -13,6 +13,7 @@ from storage.sqlite.receipt_tables import RECEIPTS
 from storage.sqlite.search_tables import create_search_tables
 from storage.sqlite.tables import (
     APPROVALS,
+    BEGUN_CONVERSATIONS,
     BUDGETS,
     LATE_APPROVALS,
     LINES_BY_REFERENCE,
@@ -170,6 +171,13 @@ def open_turns(db: sqlite_utils.Database) -> None:
 def lines_by_reference(db: sqlite_utils.Database) -> None:
     """Lines about long work are kept without the address, which names who asked."""
     for statement in LINES_BY_REFERENCE:
+        db.conn.execute(statement)
+
+
+@migrations()
+def begun_conversations(db: sqlite_utils.Database) -> None:
+    """Where conversations were last started afresh: no summary is made of what was before."""
+    for statement in BEGUN_CONVERSATIONS:
         db.conn.execute(statement)
 
 

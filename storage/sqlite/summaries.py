@@ -126,10 +126,11 @@ def start_afresh(connection: sqlite3.Connection, scope: Scope, at: datetime) -> 
     """
     wishes.end_off_record(connection, scope, at)
     connection.execute(
-        "UPDATE conversations SET warned = 0, speakers = '[]', "
-        "window_start_seq = coalesce((SELECT max(seq) FROM messages AS m "
+        "UPDATE conversations SET warned = 0, speakers = '[]', (window_start_seq, begun_seq) = "
+        "(SELECT max(window_start_seq, coalesce(max(m.seq), 0)), "
+        "max(window_start_seq, coalesce(max(m.seq), 0)) FROM messages AS m "
         "WHERE m.conversation_id = conversations.conversation_id "
-        "AND m.agent_id = conversations.agent_id), window_start_seq) "
+        "AND m.agent_id = conversations.agent_id) "
         "WHERE conversation_id = ? AND agent_id = ? AND tenant = ?",
         (scope.conversation_id, scope.agent_id, scope.tenant),
     )

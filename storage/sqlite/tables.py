@@ -6,6 +6,7 @@ Keys of agents, conversations, principals and tenants are the names people use
 
 __all__ = [
     "APPROVALS",
+    "BEGUN_CONVERSATIONS",
     "BUDGETS",
     "LATE_APPROVALS",
     "LINES_BY_REFERENCE",
@@ -356,6 +357,15 @@ SHOWN_LINES = (
         address TEXT NOT NULL,
         reference TEXT NOT NULL
     ) WITHOUT ROWID""",
+)
+
+BEGUN_CONVERSATIONS = (
+    "ALTER TABLE conversations ADD COLUMN begun_seq INTEGER NOT NULL DEFAULT 0",
+    (
+        "UPDATE conversations AS c SET begun_seq = window_start_seq "
+        "WHERE NOT EXISTS (SELECT 1 FROM summaries AS s "
+        "WHERE s.conversation_id = c.conversation_id AND s.agent_id = c.agent_id AND NOT prepared)"
+    ),
 )
 
 # References that lead to a line by themselves; those of before could not on Discord.

@@ -16,7 +16,7 @@ from storage.sqlite import accounts, messages, passages
 from storage.sqlite.indexes import Indexes
 from storage.sqlite.instants import to_text
 
-__all__ = ["Traces", "clean_blocks", "column", "drop_passages", "unlearn"]
+__all__ = ["Traces", "clean_blocks", "column", "drop_passages", "unlearn", "unlearn_words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +63,41 @@ def unlearn(
     removed: Counter[str] = Counter()
     agents = {row["agent_id"] for row in traces.rows}
     agents |= _stop_turns(connection, traces)
-    removed["summaries"] += _drop_summaries(connection, traces, at)
     removed["messages"] += messages.remove(connection, indexes, [row["seq"] for row in traces.rows])
+    removed.update(_drop_derived(connection, indexes, traces, agents, at))
+    removed.update(_drop_rest(connection, traces))
+    for agent_id in agents:
+        accounts.count_again(connection, agent_id)
+    return removed
+
+
+def unlearn_words(
+    connection: sqlite3.Connection, indexes: Indexes, traces: Traces, at: datetime
+) -> None:
+    """Remove what came of a message's old words; it, its answer and its schedules stay.
+
+    A turn that has read them goes on; what it writes over a cleaned block is refused.
+    """
+    agents = {row["agent_id"] for row in traces.rows}
+    _drop_derived(connection, indexes, traces, agents, at)
+    for agent_id in agents:
+        accounts.count_again(connection, agent_id)
+
+
+def _drop_derived(
+    connection: sqlite3.Connection,
+    indexes: Indexes,
+    traces: Traces,
+    agents: set[str],
+    at: datetime,
+) -> Counter[str]:
+    """What was made of messages: summaries, quotes, notes, block lines; how much, by table."""
+    removed: Counter[str] = Counter()
+    removed["summaries"] += _drop_summaries(connection, traces, at)
     removed["quotes"] += _drop_quotes(connection, agents, traces)
     removed["quotes"] += _blot_repeats(connection, indexes, agents, traces)
     removed["passages"] += drop_passages(connection, indexes, agents, traces)
     removed.update(clean_blocks(connection, traces, agents, at))
-    removed.update(_drop_rest(connection, traces))
-    for agent_id in agents:
-        accounts.count_again(connection, agent_id)
     return removed
 
 
@@ -105,22 +131,44 @@ def _stop_turns(connection: sqlite3.Connection, traces: Traces) -> set[str]:
 
 
 def _drop_summaries(connection: sqlite3.Connection, traces: Traces, at: datetime) -> int:
-    """Summaries that covered their messages go; those being made now will be refused."""
+    """Summaries that covered their messages go; those being made now will be refused.
+
+    What is left of what they covered is in the queue again, so that the next flush sums it up.
+    """
     first: dict[str, int] = {}
     for row in traces.rows:
         known = first.get(row["conversation_id"], row["seq"])
         first[row["conversation_id"]] = min(known, row["seq"])
     dropped = 0
     for conversation_id, seq in first.items():
-        dropped += connection.execute(
-            "DELETE FROM summaries WHERE conversation_id = ? AND through_seq >= ?",
+        gone = connection.execute(
+            "DELETE FROM summaries WHERE conversation_id = ? AND through_seq >= ? "
+            "RETURNING prepared",
             (conversation_id, seq),
-        ).rowcount
+        ).fetchall()
+        dropped += len(gone)
         connection.execute(
             "UPDATE conversations SET erased_at = ? WHERE conversation_id = ?",
             (to_text(at), conversation_id),
         )
+        if not all(row["prepared"] for row in gone):
+            _reopen(connection, conversation_id)
     return dropped
+
+
+_REOPENED = 100  # what people said; a summary of more than fits into half a window is a guess
+
+
+def _reopen(connection: sqlite3.Connection, conversation_id: str) -> None:
+    """Begin a queue earlier, with something that a person said and not before its last `new`."""
+    connection.execute(
+        "UPDATE conversations AS c SET window_start_seq = coalesce((SELECT m.seq - 1 "
+        "FROM messages AS m WHERE m.conversation_id = c.conversation_id "
+        "AND m.agent_id = c.agent_id AND m.role = 'user' "
+        "AND m.seq > c.begun_seq AND m.seq <= c.window_start_seq "
+        "ORDER BY m.seq DESC LIMIT 1 OFFSET ?), c.begun_seq) WHERE conversation_id = ?",
+        (_REOPENED, conversation_id),
+    )
 
 
 def _drop_quotes(connection: sqlite3.Connection, agents: Iterable[str], traces: Traces) -> int:

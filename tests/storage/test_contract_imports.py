@@ -173,7 +173,7 @@ class TestAfterwards:
         await add(store, portion(said(1)))
         known = await store.find_message("slack:T1", said(1).source_key)
         notice = message(scope=known.scope, turn_id=known.turn_id, searchable=False, text="")
-        assert await store.edit_message(known, "a giraffe", notice)
+        assert await store.edit_message(known, replace(known, text="a giraffe"), notice)
         assert await texts(store, "giraffe") == ["a giraffe"]
 
     async def test_a_deletion_on_the_platform_reaches_it(self, store):

@@ -165,10 +165,11 @@ class TestChanges:
         await talk(store, "Hello", key="7")
         found = await store.find_message("slack:T1", f"slack:{direct().agent_id}/7")
         notice = message("", kind="message_edited", role="user", searchable=False)
-        assert await store.edit_message(found, "Goodbye", notice)
-        assert not await store.edit_message(found, "Goodbye", replace(notice, id="again"))
+        reworded = replace(found, text="Goodbye", payload="{}")
+        assert await store.edit_message(found, reworded, notice)
+        assert not await store.edit_message(found, reworded, replace(notice, id="again"))
         queue = (await store.load_window(direct())).queue
         assert [item.kind for item in queue] == ["user_message", "answer", "message_edited"]
-        assert queue[0].payload == found.payload
+        assert queue[0].payload == "{}"
         page = await store.search_recall(direct(), RecallSearch(query="goodbye"))
         assert page.hits[0].text == "Goodbye"
