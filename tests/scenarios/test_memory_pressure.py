@@ -122,7 +122,7 @@ class TestPin:
     async def test_what_was_summarised_meanwhile_is_said_to_be(self, desk, rig):
         line = await desk.fill()
         await rig.store.start_conversation(dm_scope(), rig.clock())
-        assert "summarised already" in await desk.press(line, "Pin")
+        assert "waits to be summarised" in await desk.press(line, "Pin")
         assert await desk.kept() == []
 
     async def test_nothing_is_made_of_what_a_person_said_while_learning_is_paused(self, desk, rig):
@@ -133,7 +133,7 @@ class TestPin:
 
     async def test_one_of_another_place_is_not_found(self, desk, rig):
         line = await desk.fill()
-        assert "summarised already" in await desk.press(line, "Pin", room_scope())
+        assert "waits to be summarised" in await desk.press(line, "Pin", room_scope())
 
     async def test_without_a_model_it_keeps_first_and_last_lines(self, desk, rig):
         line = await desk.fill()

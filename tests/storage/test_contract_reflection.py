@@ -242,7 +242,7 @@ class TestSupersededPassages:
         target = direct("U7").agent_id
         await store.import_archive(file, agent_id=target, dry_run=False, at=NOON)
         await store.export(target, again, NOON)
-        assert rows(again, "passages", "sources") == [["a", "b"], ["c"]]
+        assert rows(again, "passages", "sources") == [["a", "b"], ["a", "b", "c"]]
         search = ArchivalSearch(query="Monday", past=True)
         assert len((await store.search_archival(direct("U7"), search)).hits) == 1
         assert rows(again, "blocks", "history")[0][-1]["sources"] == ["d", "e"]
