@@ -165,6 +165,12 @@ class McpTable(_Table):
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 30
 
 
+class DiscordTable(_Table):
+    """The one server in which the commands are registered, while they are worked on."""
+
+    development_server: Annotated[str, Field(pattern=r"^\d+$")] | None = None
+
+
 class DocumentsTable(_Table):
     """Limits for files that become passages."""
 
@@ -218,6 +224,7 @@ class ConfigFile(_Table):
     pictures: PicturesTable = PicturesTable()
     tools: ToolsTable = ToolsTable()
     mcp: dict[str, McpTable] = {}
+    discord: DiscordTable = DiscordTable()
     documents: DocumentsTable = DocumentsTable()
     retention: RetentionTable = RetentionTable()
     budgets: BudgetsTable = BudgetsTable()

@@ -37,6 +37,7 @@ def _discord(settings: Settings, ports: AdapterPorts) -> Adapter:
         ports=ports,
         api_base_url=settings.env.discord_api_base_url,
         gateway_url=settings.env.discord_gateway_url,
+        development_server=settings.file.discord.development_server,
     )
 
 

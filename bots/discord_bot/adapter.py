@@ -19,6 +19,7 @@ from bots.discord_bot.attachments import fetch_attachment
 from bots.discord_bot.client import MembotClient
 from bots.discord_bot.outbound import channel_of, question_of, send_part
 from bots.discord_bot.render import reply_parts
+from bots.discord_bot.shards import ShardedClient
 from bots.discord_bot.threads import EngagedThreads
 from bots.waiting_marks import WaitingMarks
 from engine.delivery import Activity
@@ -31,7 +32,9 @@ _NO_INTENT = (
     "Discord does not grant the Message Content intent; switch it on in the developer portal, "
     "or do without it."
 )
-_TOKEN_REFUSED = 4004  # gateway close code
+# Source: https://discord.com/developers/docs/topics/opcodes-and-status-codes (gateway close codes)
+_TOKEN_REFUSED = 4004
+_SHARDING_REQUIRED = 4011
 _PATIENCE_SECONDS = 90.0  # Discord keeps a session for about a minute
 
 
@@ -43,6 +46,7 @@ class DiscordAdapter:
         ports: What surrounds it.
         api_base_url: Another REST base, e.g. ``http://127.0.0.1:8001/api/v10``.
         gateway_url: Another gateway, e.g. ``ws://127.0.0.1:8001/gw``.
+        development_server: The only server that gets the commands.
     """
 
     platform = "discord"
@@ -56,11 +60,13 @@ class DiscordAdapter:
         *,
         api_base_url: str | None = None,
         gateway_url: str | None = None,
+        development_server: str | None = None,
     ) -> None:
         self._token = token
         self._ports = ports
         self._api_base_url = api_base_url
         self._gateway_url = gateway_url
+        self._only_in = discord.Object(development_server) if development_server else None
         self._threads = EngagedThreads(ports.threads, ports.now)
         self._typing = TypingSigns(self._logged_in)
         mark = partial(mark_waiting, self._logged_in)
@@ -69,6 +75,7 @@ class DiscordAdapter:
         )
         self._client: MembotClient | None = None
         self._closing = False
+        self._sharded = False
 
     @property
     def connected(self) -> bool:
@@ -104,7 +111,10 @@ class DiscordAdapter:
     def new_client(self) -> MembotClient:
         """A client for one connection, with its commands; discord.py's cannot be used twice."""
         synced = self._client is not None and self._client.synced
-        client = MembotClient(self._ports, self._threads, self._typing.heard, synced=synced)
+        kind = ShardedClient if self._sharded else MembotClient
+        client = kind(
+            self._ports, self._threads, self._typing.heard, synced=synced, only_in=self._only_in
+        )
         self._client = client
         return client
 
@@ -212,6 +222,9 @@ class DiscordAdapter:
             await asyncio.wait({serving, lost}, return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
                 await serving
+        except discord.ConnectionClosed as closed:
+            self._sharded = self._sharded or closed.code == _SHARDING_REQUIRED
+            raise
         finally:
             for task in (serving, lost):
                 task.cancel()

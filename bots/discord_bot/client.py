@@ -42,6 +42,7 @@ class MembotClient(discord.Client):
 
     Args:
         heard: Told the channel of each message that was taken.
+        only_in: The one server that gets the commands; None: everywhere.
 
     Attributes:
         ready: True between READY or RESUMED and the next disconnection.
@@ -55,6 +56,7 @@ class MembotClient(discord.Client):
         heard: Callable[[int], None],
         *,
         synced: bool,
+        only_in: discord.Object | None,
     ) -> None:
         self._asked = least_intents()
         super().__init__(
@@ -64,7 +66,7 @@ class MembotClient(discord.Client):
             http_trace=paced_requests(),
             max_ratelimit_timeout=_LONGEST_RATE_LIMIT_SECONDS,
         )
-        self.synced = synced
+        self.synced, self._only_in = synced, only_in
         self._inbox, self._places = ports.inbox, ports.places
         self._threads = threads
         self._heard = heard
@@ -104,8 +106,10 @@ class MembotClient(discord.Client):
         self._connected(up=True)
         if not self.synced:
             await self.tree.set_translator(self._summaries)
-            await self.tree.sync()  # a failure is logged by on_error, and tried at the next READY
-            self.synced = True
+            if self._only_in:
+                self.tree.copy_global_to(guild=self._only_in)
+            await self.tree.sync(guild=self._only_in)
+            self.synced = True  # a failure is logged by on_error, and tried at the next READY
 
     async def on_resumed(self) -> None:
         """The session goes on where it was cut."""
@@ -136,8 +140,9 @@ class MembotClient(discord.Client):
             if text:
                 key = source_key(payload.channel_id, payload.message_id)
                 known = await self._inbox.edit(tenant_of(payload.guild_id), key, text)
-                if not known and message.edited_at and self.user in message.mentions:
-                    await self._take(message)  # the first mention; one that is known is a repeat
+                first = not known and message.edited_at and self.user in message.mentions
+                if first and words_of(text) is None:  # a command may have run; nobody knows
+                    await self._take(message)  # a message that is known is a repeat
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Follow a deletion."""

@@ -55,7 +55,7 @@ async def _checks(client: "discord.Client", settings: Settings) -> list[Check]:
     return [
         Check(name="discord", state="ok", detail=f"logged in as {client.user}, {where}"),
         await _intents(client, settings),
-        await _commands(client),
+        await _commands(client, settings.file.discord.development_server),
         *[check for guild in guilds for check in await _guild(client, guild.id)],
     ]
 
@@ -89,11 +89,20 @@ async def _listens(settings: Settings) -> bool:
     return "listen" in [*chosen, *(place.mode for place in settings.file.places)]
 
 
-async def _commands(client: "discord.Client") -> Check:
+async def _commands(client: "discord.Client", only_in: str | None) -> Check:
     """Whether Discord offers this version's commands; the bot registers them when it connects."""
-    known = set(_words(await client.http.get_global_commands(client.application_id or 0)))
-    ours = {spec.words for spec in COMMANDS}
+    import discord
+
     name = "discord commands"
+    me, http = client.application_id or 0, client.http
+    asked = http.get_guild_commands(me, only_in) if only_in else http.get_global_commands(me)
+    try:
+        known = set(_words(await asked))
+    except discord.Forbidden:
+        detail = f"discord.development_server names {only_in}, where the bot is no member"
+        fix = "Let it into that server, or take the key out of membot.toml."
+        return Check(name=name, state="failed", detail=detail, fix=fix)
+    ours = {spec.words for spec in COMMANDS}
     if known == ours:
         return Check(name=name, state="ok", detail=f"{len(ours)} registered")
     stale = [f"{len(ours - known)} missing"] * bool(ours - known)

@@ -12,7 +12,7 @@ from bots.doctor.report import print_report
 from bots.slack_bot.manifest import needed_scopes
 from tests.bots.processes import ROOT, membot
 from tests.fixtures import discord_server
-from tests.fixtures.discord_server import CHANNEL_ID, DiscordServer, role_payload
+from tests.fixtures.discord_server import BOT_ID, CHANNEL_ID, DiscordServer, role_payload
 from tests.fixtures.model_server import ModelServer, error, text
 from tests.fixtures.slack_server import Fault, SlackServer
 
@@ -247,6 +247,15 @@ class TestDiscord:
         assert found.state == "note"
         assert "1 of another version" in found.detail
         assert "membot run" in found.fix
+
+    async def test_commands_are_looked_for_in_the_development_server(self, bot, home):
+        (home / "membot.toml").write_text('[discord]\ndevelopment_server = "111"\n')
+        assert (await check("discord commands")).state == "note"
+        assert [path for _, path, _ in bot.requests if "commands" in path] == [
+            f"/applications/{BOT_ID}/guilds/111/commands"
+        ]
+        bot.fail("GET", "/guilds/111/commands", 403)
+        assert "111" in (await check("discord commands")).detail
 
     async def test_nobody_there_is_said_so(self, monkeypatch):
         monkeypatch.setenv("DISCORD_TOKEN", "token")

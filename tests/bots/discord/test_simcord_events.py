@@ -312,6 +312,14 @@ class TestChanges:
         assert inbox.texts == ["meet me at five"]
         assert inbox.events[0].event_id == f"discord:message:{message.id}"
 
+    async def test_an_edit_runs_no_command(self, general, ada, me, inbox, runner):
+        message = await ada.send(general, f"{me} !memory show")
+        inbox.knows = False
+        await ada.edit(message, f"{me} !memory show !")
+        await ada.edit(message, f"{me} !memory show")
+        assert [request.command for request in runner.requests] == ["memory show"]
+        assert inbox.events == []
+
     async def test_an_edit_without_a_mention_is_none(self, general, ada, inbox):
         message = await ada.send(general, "meet me at five")
         inbox.knows = False

@@ -485,6 +485,13 @@ class TestChanges:
         assert event.text == "meet me at five"
         assert event.source_key == f"slack:T1/C1/{said['ts']}"
 
+    async def test_an_edit_runs_no_command_again_also_after_a_restart(self, bot, slack):
+        ran_before = slack.message("<@UBOT> !memory show", **ROOM)
+        await self.edit(bot, slack, ran_before, "<@UBOT> !memory show tea")
+        await mention(bot, "<@UBOT> !status")
+        await slack.until(lambda: bot.runner.requests)
+        assert [request.command for request in bot.runner.requests] == ["status"]
+
     @pytest.mark.behaviour("when.ignores-previews", "slack")
     async def test_a_link_that_unfolds_is_no_edit(self, bot, slack):
         said = await bot.say("see https://a.example")
