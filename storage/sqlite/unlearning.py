@@ -162,12 +162,11 @@ _REOPENED = 100  # what people said; a summary of more than fits into half a win
 def _reopen(connection: sqlite3.Connection, conversation_id: str) -> None:
     """Begin a queue earlier, with something that a person said and not before its last `new`."""
     connection.execute(
-        "UPDATE conversations AS c SET window_start_seq = coalesce((SELECT m.seq - 1 "
-        "FROM messages AS m WHERE m.conversation_id = c.conversation_id "
-        "AND m.agent_id = c.agent_id AND m.role = 'user' "
-        "AND m.seq > c.begun_seq AND m.seq <= c.window_start_seq "
-        "ORDER BY m.seq DESC LIMIT 1 OFFSET ?), c.begun_seq) WHERE conversation_id = ?",
-        (_REOPENED, conversation_id),
+        "UPDATE conversations AS c SET window_start_seq = max(c.begun_seq, coalesce("
+        "(SELECT m.seq - 1 FROM messages AS m WHERE m.conversation_id = c.conversation_id "
+        "AND m.agent_id = c.agent_id AND m.role = 'user' AND m.seq <= c.window_start_seq "
+        "ORDER BY m.seq DESC LIMIT 1 OFFSET ?), 0)) WHERE conversation_id = ?",
+        (_REOPENED - 1, conversation_id),
     )
 
 

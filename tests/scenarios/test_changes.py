@@ -7,6 +7,7 @@ import pytest
 
 from engine.records import ArchivalSearch, Attachment, Quote, RecallSearch, Summary
 from engine.testing import Gate, HashEmbedder, call, calls, say
+from storage.sqlite import unlearning
 from storage.sqlite.store import SqliteStore
 from tests.engine.builders import dm_scope, event, room_scope
 from tests.engine.conftest import rig as rig  # noqa: PLC0414 - the fixture
@@ -155,6 +156,16 @@ class TestASummaryThatIsGone:
         assert [item.text for item in window.queue if item.author and item.text] == [
             "The meeting is on Tuesday"
         ]
+
+    async def test_leaves_no_more_than_can_be_summed_up(self, rig, key, monkeypatch):
+        monkeypatch.setattr(unlearning, "_REOPENED", 2)
+        for number in range(4):
+            await rig.answer(f"message {number}")
+        await rig.answer(f"My {SECRET}", key="5")
+        await self.flushed(rig)
+        await rig.dispatcher.delete(TENANT, [key])
+        texts = [item.text for item in (await rig.window()).queue if item.author]
+        assert texts == ["message 2", "message 3"]
 
     async def test_does_not_bring_back_what_was_before_the_conversation(self, rig, key):
         await rig.answer("The meeting is on Tuesday")
