@@ -168,7 +168,7 @@ class McpTable(_Table):
 class DiscordTable(_Table):
     """The one server in which the commands are registered, while they are worked on."""
 
-    development_server: Annotated[str, Field(pattern=r"^\d+$")] | None = None
+    development_server: Annotated[int, Field(ge=1)] | None = None
 
 
 class DocumentsTable(_Table):

@@ -27,6 +27,7 @@ from engine.errors import BadSettings, DeliveryDelayed
 from engine.progress import Work
 from engine.records import Attachment, OutboxItem, Turn
 
+_log = logging.getLogger(__name__)
 _WRONG_TOKEN = "Discord refuses the token in DISCORD_TOKEN; copy the bot token from the portal."  # noqa: S105
 _NO_INTENT = (
     "Discord does not grant the Message Content intent; switch it on in the developer portal, "
@@ -60,7 +61,7 @@ class DiscordAdapter:
         *,
         api_base_url: str | None = None,
         gateway_url: str | None = None,
-        development_server: str | None = None,
+        development_server: int | None = None,
     ) -> None:
         self._token = token
         self._ports = ports
@@ -223,7 +224,9 @@ class DiscordAdapter:
             if serving.done():
                 await serving
         except discord.ConnectionClosed as closed:
-            self._sharded = self._sharded or closed.code == _SHARDING_REQUIRED
+            if closed.code == _SHARDING_REQUIRED:
+                _log.info("Discord asks for several connections; they come with the next start")
+                self._sharded = True
             raise
         finally:
             for task in (serving, lost):

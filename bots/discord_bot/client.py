@@ -199,9 +199,10 @@ class MembotClient(discord.Client):
 
     def _connected(self, *, up: bool) -> None:
         came, went = (self._up, self._down) if up else (self._down, self._up)
+        if not came.is_set():
+            _log.info("Discord %s", "connected" if up else "disconnected")
         went.clear()
         came.set()
-        _log.info("Discord %s", "connected" if up else "disconnected")
 
     async def _event_from(self, message: discord.Message) -> IncomingEvent | None:
         if self.user is None:

@@ -89,7 +89,7 @@ async def _listens(settings: Settings) -> bool:
     return "listen" in [*chosen, *(place.mode for place in settings.file.places)]
 
 
-async def _commands(client: "discord.Client", only_in: str | None) -> Check:
+async def _commands(client: "discord.Client", only_in: int | None) -> Check:
     """Whether Discord offers this version's commands; the bot registers them when it connects."""
     import discord
 

@@ -88,7 +88,7 @@ class TestTooLargeForOneConnection:
 
 async def test_commands_are_registered_in_the_development_server_alone():
     async with DiscordServer() as server:
-        adapter = pointed_at(server, development_server="111")
+        adapter = pointed_at(server, development_server=111)
         running = asyncio.create_task(adapter.run())
         await until(lambda: server.commands)
         await adapter.close()
