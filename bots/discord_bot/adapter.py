@@ -75,6 +75,7 @@ class DiscordAdapter:
             partial(mark, shown=True), partial(mark, shown=False), ports.now
         )
         self._client: MembotClient | None = None
+        self._serving: asyncio.Task[None] | None = None
         self._closing = False
         self._sharded = False
 
@@ -106,6 +107,8 @@ class DiscordAdapter:
         """Disconnect; ``run`` returns."""
         self._closing = True
         await self._typing.close()
+        if self._serving is not None:
+            self._serving.cancel()  # shards that are still opened would be tried for ever
         if self._client is not None:
             await self._client.close()
 
@@ -217,11 +220,11 @@ class DiscordAdapter:
             DiscordWebSocket.DEFAULT_GATEWAY = URL(self._gateway_url)
 
     async def _serve(self, client: MembotClient) -> None:
-        serving = asyncio.create_task(client.start(self._token))
+        serving = self._serving = asyncio.create_task(client.start(self._token))
         lost = asyncio.create_task(client.wait_until_lost(_PATIENCE_SECONDS))
         try:
             await asyncio.wait({serving, lost}, return_when=asyncio.FIRST_COMPLETED)
-            if serving.done():
+            if serving.done() and not serving.cancelled():
                 await serving
         except discord.ConnectionClosed as closed:
             if closed.code == _SHARDING_REQUIRED:

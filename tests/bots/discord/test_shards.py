@@ -85,6 +85,24 @@ class TestTooLargeForOneConnection:
         with pytest.raises(ConnectionError, match="ended"):
             await running
 
+    async def test_is_closed_while_it_opens_them(self, server, monkeypatch):
+        between = asyncio.Event()
+
+        async def waits(self, shard_id, *, initial=False):
+            if shard_id == 1:
+                between.set()
+                await asyncio.Event().wait()
+
+        monkeypatch.setattr(discord.Client, "before_identify_hook", waits)
+        adapter = pointed_at(server)
+        with pytest.raises(ConnectionError, match="4011"):
+            await adapter.run()
+        running = asyncio.create_task(adapter.run())
+        await between.wait()
+        await adapter.close()
+        async with asyncio.timeout(5):
+            await running
+
 
 async def test_commands_are_registered_in_the_development_server_alone():
     async with DiscordServer() as server:
