@@ -85,20 +85,13 @@ class TestTooLargeForOneConnection:
         with pytest.raises(ConnectionError, match="ended"):
             await running
 
-    async def test_is_closed_while_it_opens_them(self, server, monkeypatch):
-        between = asyncio.Event()
-
-        async def waits(self, shard_id, *, initial=False):
-            if shard_id == 1:
-                between.set()
-                await asyncio.Event().wait()
-
-        monkeypatch.setattr(discord.Client, "before_identify_hook", waits)
+    async def test_is_closed_while_it_opens_them(self, server):
         adapter = pointed_at(server)
         with pytest.raises(ConnectionError, match="4011"):
             await adapter.run()
+        server.most = 1
         running = asyncio.create_task(adapter.run())
-        await between.wait()
+        await server.until(lambda: server.kept_waiting)
         await adapter.close()
         async with asyncio.timeout(5):
             await running
