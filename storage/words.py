@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from itertools import islice
 
 from storage.languages import Language, languages
 
@@ -49,6 +50,7 @@ _SEPARATORS = re.compile(r"[-_.:/@+#]")
 _LATIN_MARKS = re.compile(r"[\u0300-\u036f]+")
 # Long enough for any word; a pasted blob must not become one enormous term.
 _MAX_TERM_CHARS = 64
+_MOST_QUERY_WORDS = 100
 # A code such as "ab12cd34" without any sign in it; shorter ones are ordinary words ("b2b", "4th").
 _MIN_CODE_CHARS = 6
 
@@ -101,6 +103,8 @@ def language_bit(text: str) -> int:
 def query_words(text: str, language_bits: int = -1) -> list[QueryWord]:
     """The distinct content words of a query; its function words only if it has nothing else.
 
+    Of a text pasted whole the first hundred: each word is a look into the index.
+
     Args:
         text: The query.
         language_bits: The languages what is searched was stored in; by default all.
@@ -109,15 +113,16 @@ def query_words(text: str, language_bits: int = -1) -> list[QueryWord]:
     stop_words = language_of(tokens).stop_words
     content = [token for token in tokens if token not in stop_words] or tokens
     distinct: dict[tuple[str, ...], QueryWord] = {}
-    for token in content:
+    for token in content[:_MOST_QUERY_WORDS]:
         for word in _query_terms(token, language_bits):
             distinct.setdefault(word.terms, word)
-    return list(distinct.values())
+    return list(distinct.values())[:_MOST_QUERY_WORDS]
 
 
 def query_identifiers(text: str) -> list[str]:
-    """The terms of the identifiers a query names whole, such as a UUID or an order number."""
-    return [f"i{_joined(item)}" for item in dict.fromkeys(_identifiers(fold(text)))]
+    """The terms of the identifiers a query names whole, such as a UUID; the first hundred."""
+    named = dict.fromkeys(_identifiers(fold(text)))
+    return [f"i{_joined(item)}" for item in islice(named, _MOST_QUERY_WORDS)]
 
 
 def _query_terms(token: str, language_bits: int) -> list[QueryWord]:

@@ -44,6 +44,12 @@ class TestEnglish:
     def test_keeps_stop_words_when_there_is_nothing_else(self):
         assert [word.text for word in query_words("who are you")] == ["who", "are", "you"]
 
+    def test_looks_up_only_the_first_words_of_a_pasted_text(self):
+        pasted = " ".join(f"word{number} id-{number}" for number in range(5_000))
+        assert len(query_words(pasted)) == 100
+        assert len(query_identifiers(pasted)) == 100
+        assert len(query_words("\u8336\u9053" * 5_000 + "\u6771\u4eac" * 5_000)) <= 100
+
     def test_counts_a_repeated_word_once(self):
         assert len(query_words("tea tea hot tea")) == 2
 
