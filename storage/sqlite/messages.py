@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -166,10 +166,8 @@ def add_to_last_active(connection: sqlite3.Connection, indexes: Indexes, message
     add(connection, indexes, [replace(message, scope=scope)])
 
 
-def queue(
-    connection: sqlite3.Connection, scope: Scope, after_seq: int, most: int = -1
-) -> tuple[Message, ...]:
-    """The conversation's messages after a number, oldest first; at most so many, -1 for all.
+def queue(connection: sqlite3.Connection, scope: Scope, after_seq: int) -> Iterator[Message]:
+    """The conversation's messages after a number, oldest first, each read when it is asked for.
 
     Messages of turns that still wait for an earlier one are not there yet.
     """
@@ -178,16 +176,15 @@ def queue(
         "AND agent_id = :agent AND tenant = :tenant AND turn_id NOT IN "
         "(SELECT id FROM turns WHERE agent_id = :agent AND state IN ('queued', 'running') "
         "AND state = 'queued' AND seq > (SELECT min(seq) FROM turns "
-        "WHERE agent_id = :agent AND state IN ('queued', 'running'))) ORDER BY seq LIMIT :most",
+        "WHERE agent_id = :agent AND state IN ('queued', 'running'))) ORDER BY seq",
         {
             "conversation": scope.conversation_id,
             "after": after_seq,
-            "most": most,
             "agent": scope.agent_id,
             "tenant": scope.tenant,
         },
     )
-    return tuple(from_row(row, scope) for row in rows)
+    return (from_row(row, scope) for row in rows)
 
 
 def move_to_end(connection: sqlite3.Connection, indexes: Indexes, turn: Turn) -> None:

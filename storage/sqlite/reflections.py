@@ -1,8 +1,9 @@
 """What the memory agent has still to read, and its runs: stored whole or not at all."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import takewhile
 
 from engine.errors import StaleTurn
 from engine.records import Block, Message, Reflection, ReflectionCommit, Scope
@@ -53,12 +54,12 @@ def load(
     ).fetchone()
     if row is None:
         return None
-    unread = messages.queue(connection, scope, row["reflected_seq"], _MOST_MESSAGES)
+    unread = messages.queue(connection, scope, row["reflected_seq"])
     if not whole_queue:
-        unread = tuple(item for item in unread if item.seq <= row["window_start_seq"])
-    if not unread:
+        unread = takewhile(lambda item: item.seq <= row["window_start_seq"], unread)
+    taken, more = _portion(unread, tokens)
+    if not taken:
         return None
-    taken = _portion(unread, tokens)
     keys = [item.source_key for item in taken if item.source_key]
     private = wishes.unlearned(connection, scope, [item.seq for item in taken])
     disputed = receipts.disputed(connection, scope, keys)
@@ -77,18 +78,21 @@ def load(
         messages=said,
         blocks=_concerned(connection, scope, said),
         through_seq=taken[-1].seq,
-        more=len(taken) < len(unread),
+        more=more,
         read_at=at,
     )
 
 
-def _portion(unread: Sequence[Message], tokens: int) -> Sequence[Message]:
+def _portion(unread: Iterable[Message], tokens: int) -> tuple[list[Message], bool]:
+    """The oldest that fit, and whether there are more; of these none but one is read."""
+    taken: list[Message] = []
     used = 0
-    for place, message in enumerate(unread):
+    for message in unread:
         used += message.tokens if message.text.strip() else 0
-        if used > tokens and place:
-            return unread[:place]
-    return unread
+        if taken and (used > tokens or len(taken) == _MOST_MESSAGES):
+            return taken, True
+        taken.append(message)
+    return taken, False
 
 
 def _unwanted_turns(connection: sqlite3.Connection, taken: Iterable[Message]) -> set[str]:

@@ -23,7 +23,7 @@ def load(connection: sqlite3.Connection, scope: Scope) -> Window:
         else accounts.counts(connection, scope),
         summary=kept.get(False),
         prepared=kept.get(True),
-        queue=messages.queue(connection, scope, row["window_start_seq"]) if row else (),
+        queue=tuple(messages.queue(connection, scope, row["window_start_seq"])) if row else (),
         warned=bool(row and row["warned"]),
     )
 
