@@ -173,7 +173,7 @@ def fill(connection: sqlite3.Connection, index: RecallIndex, corpus: Corpus) -> 
     return len(corpus.messages) / seconds
 
 
-def timed(work: Callable[..., Any], *given: Any) -> tuple[float, Any]:  # noqa: ANN401
+def timed(work: Callable[..., Any], *given: Any) -> tuple[float, Any]:  # noqa: ANN401 - any work
     """Milliseconds, and what the work gave."""
     started = time.perf_counter()
     result = work(*given)

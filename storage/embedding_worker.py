@@ -139,7 +139,7 @@ def main() -> int:
     source = os.fdopen(os.dup(0), "rb")
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    return serve(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None, source, target)  # noqa: PLR2004
+    return serve(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None, source, target)  # noqa: PLR2004 - the model may be left out
 
 
 if __name__ == "__main__":

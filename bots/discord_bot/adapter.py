@@ -28,7 +28,7 @@ from engine.progress import Work
 from engine.records import Attachment, OutboxItem, Turn
 
 _log = logging.getLogger(__name__)
-_WRONG_TOKEN = "Discord refuses the token in DISCORD_TOKEN; copy the bot token from the portal."  # noqa: S105
+_WRONG_TOKEN = "Discord refuses the token in DISCORD_TOKEN; copy the bot token from the portal."  # noqa: S105 - a sentence
 _NO_INTENT = (
     "Discord does not grant the Message Content intent; switch it on in the developer portal, "
     "or do without it."

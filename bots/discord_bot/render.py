@@ -63,7 +63,7 @@ def _fence_after(fence: str, line: str) -> str:
 
 def _table_height(lines: list[str]) -> int:
     """How many lines from the first on are a table; 0 when it starts none."""
-    if len(lines) < 2 or "|" not in lines[0] or not _RULE.match(lines[1]):  # noqa: PLR2004
+    if len(lines) < 2 or "|" not in lines[0] or not _RULE.match(lines[1]):  # noqa: PLR2004 - a head and a rule
         return 0
     if len(_cells(lines[0])) != len(_cells(lines[1])):
         return 0

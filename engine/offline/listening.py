@@ -20,7 +20,7 @@ _NOT_NAMES: Final = frozenset(
     catholic chinese christian czech danish dutch egyptian english european finnish french german
     greek hindu hungarian indian irish israeli italian japanese jewish korean latin mexican muslim
     nigerian norwegian not ok okay persian polish portuguese romanian russian scottish so sorry
-    spanish swedish swiss thai turkish ukrainian vegan vietnamese welsh""".split()  # noqa: SIM905
+    spanish swedish swiss thai turkish ukrainian vegan vietnamese welsh""".split()  # noqa: SIM905 - reads as words
 )
 _GREETING: Final = re.compile(
     r"^(?:(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening))(?: there| membot| all)?\b"
